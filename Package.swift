@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// No Swift packages: the toolchain's own modules, and C libraries that the distribution patches.
+// Arrows point only down; the README draws the floors.
+
+let house: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .treatAllWarnings(as: .error),
+]
+
+func floor(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: below, swiftSettings: house)
+}
+
+func program(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: below, swiftSettings: house)
+}
+
+func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: below, swiftSettings: house)
+}
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+  name: "street-cabinet-gateway",
+  products: [
+    .executable(name: "gatewayd", targets: ["gatewayd"]),
+    .executable(name: "gatewayctl", targets: ["gatewayctl"]),
+    .executable(name: "gateway-sim", targets: ["gateway-sim"]),
+    .executable(name: "gateway-bench", targets: ["gateway-bench"]),
+  ],
+  targets: [
+    .systemLibrary(name: "CSystem"),
+    library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
+    library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+    library("CYaml", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+
+    floor("GatewayCore", []),
+    floor("GatewaySystem", ["GatewayCore", "CSystem"]),
+
+    floor("GatewayYAML", ["GatewayCore", "CYaml"]),
+    floor("GatewaySources", ["GatewayCore", "GatewaySystem", "CModbus"]),
+    floor("GatewayStore", ["GatewayCore", "GatewaySystem"]),
+    floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "CCurl", "CZlib"]),
+    floor("GatewayControl", ["GatewayCore", "GatewaySystem"]),
+
+    floor(
+      "GatewayDaemon",
+      [
+        "GatewayCore", "GatewaySystem", "GatewayYAML", "GatewaySources", "GatewayStore",
+        "GatewayUplink", "GatewayControl",
+      ]),
+    floor(
+      "GatewaySimulator",
+      ["GatewayCore", "GatewaySystem", "GatewayYAML", "CMicrohttpd", "CZlib"]),
+
+    program("gatewayd", ["GatewayDaemon"]),
+    program("gatewayctl", ["GatewayCore", "GatewaySystem", "GatewayYAML", "GatewayControl"]),
+    program("gateway-sim", ["GatewaySimulator", "GatewayCore", "GatewaySystem"]),
+    program(
+      "gateway-bench",
+      [
+        "GatewayCore", "GatewaySystem", "GatewaySources", "GatewayStore", "GatewayUplink",
+        "GatewayDaemon", "GatewaySimulator", "GatewayYAML",
+      ]),
+
+    tests("GatewayCore", ["GatewayCore"]),
+    tests("GatewaySystem", ["GatewaySystem", "GatewayCore"]),
+    tests("GatewayYAML", ["GatewayYAML", "GatewayCore"]),
+    tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
+    tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"]),
+    tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
+    tests("GatewayControl", ["GatewayControl", "GatewaySystem", "GatewayCore"]),
+    tests("GatewaySimulator", ["GatewaySimulator", "GatewaySystem", "GatewayCore"]),
+    tests(
+      "GatewayDaemon",
+      [
+        "GatewayDaemon", "GatewaySimulator", "GatewaySystem", "GatewayCore", "GatewayYAML",
+        "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
+      ]),
+  ],
+  swiftLanguageModes: [.v6]
+)

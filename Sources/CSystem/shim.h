@@ -1,0 +1,51 @@
+/* What Glibc's Swift module leaves out: variadic calls, GNU extensions, and constants built by macros. */
+#ifndef GATEWAY_CSYSTEM_SHIM_H
+#define GATEWAY_CSYSTEM_SHIM_H
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timex.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* open(2), openat(2) and fcntl(2) are variadic. */
+static inline int gateway_openat(int directory, const char *path, int flags, mode_t mode) {
+  return openat(directory, path, flags, mode);
+}
+static inline int gateway_fcntl(int descriptor, int command, int argument) {
+  return fcntl(descriptor, command, argument);
+}
+/* fallocate(2) and its flag need _GNU_SOURCE before the first libc header. */
+int fallocate(int, int, off_t, off_t);
+#define GATEWAY_FALLOC_FL_KEEP_SIZE 0x01
+static inline int gateway_reserve(int descriptor, off_t length) {
+  return fallocate(descriptor, GATEWAY_FALLOC_FL_KEEP_SIZE, 0, length);
+}
+/* pthread_setname_np, ppoll and accept4 are GNU extensions, hidden from the plain Glibc module. */
+int pthread_setname_np(pthread_t, const char *);
+int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+int accept4(int, struct sockaddr *, socklen_t *, int);
+/* struct ucred is a GNU extension: who is at the other end of a Unix socket. */
+static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *group) {
+  struct { int32_t pid; uint32_t uid; uint32_t gid; } credentials;
+  socklen_t length = sizeof credentials;
+  int result = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+  if (result == 0) { *user = credentials.uid; *group = credentials.gid; }
+  return result;
+}
+#endif

@@ -1,0 +1,196 @@
+/// The configuration, checked: whatever is in here can be run. `ConfigCheck` is the only place that makes one
+/// from a file; the names are the contract's.
+package struct GatewayConfig: Equatable, Sendable {
+  /// `[a-z0-9][a-z0-9-]{0,62}`, unique in the city.
+  package var id: String
+  package var location: Location?
+  package var store: StoreConfig
+  package var buses: [BusConfig]
+  package var devices: [DeviceConfig]
+  package var destinations: [DestinationConfig]
+
+  package init(
+    id: String, location: Location? = nil, store: StoreConfig = StoreConfig(), buses: [BusConfig],
+    devices: [DeviceConfig], destinations: [DestinationConfig]
+  ) {
+    self.id = id
+    self.location = location
+    self.store = store
+    self.buses = buses
+    self.devices = devices
+    self.destinations = destinations
+  }
+
+  /// Every point in the order of the file; a `PointIndex` is a place in this list.
+  package var catalogue: [PointDescription] {
+    devices.flatMap { device in
+      device.points.map { point in
+        PointDescription(
+          name: "\(device.name).\(point.name)", unit: point.unit, kind: point.kind, window: point.window,
+          functions: point.functions)
+      }
+    }
+  }
+}
+
+/// Degrees, WGS 84.
+package struct Location: Equatable, Sendable {
+  package var longitude: Double
+  package var latitude: Double
+
+  package init(longitude: Double, latitude: Double) {
+    self.longitude = longitude
+    self.latitude = latitude
+  }
+}
+
+package struct StoreConfig: Equatable, Sendable {
+  /// Bytes of the device that the store may use: 12 MiB … 1 TiB.
+  package var capacity: Int
+  /// Longest time between a reading and its fdatasync: 100 ms … 60 s.
+  package var commit: Duration
+  /// Rows older than this are dropped and counted; nil keeps them for as long as there is room.
+  package var retain: Duration?
+
+  package init(capacity: Int = 256 << 20, commit: Duration = .seconds(1), retain: Duration? = nil) {
+    self.capacity = capacity
+    self.commit = commit
+    self.retain = retain
+  }
+}
+
+package struct BusConfig: Equatable, Sendable {
+  package enum Link: Equatable, Sendable {
+    case modbusTCP(host: String, port: UInt16)
+
+    /// The configuration's word for the type.
+    package var word: String {
+      switch self {
+      case .modbusTCP: "modbus-tcp"
+      }
+    }
+  }
+
+  package var name: String
+  package var link: Link
+  /// How long an answer may take: 10 ms … 60 s.
+  package var timeout: Duration
+
+  package init(name: String, link: Link, timeout: Duration = .seconds(1)) {
+    self.name = name
+    self.link = link
+    self.timeout = timeout
+  }
+}
+
+package struct DeviceConfig: Equatable, Sendable {
+  package var name: String
+  /// The name of one of the buses.
+  package var bus: String
+  /// Modbus unit identifier, 0 … 255.
+  package var unit: UInt8
+  package var points: [PointConfig]
+
+  package init(name: String, bus: String, unit: UInt8, points: [PointConfig]) {
+    self.name = name
+    self.bus = bus
+    self.unit = unit
+    self.points = points
+  }
+}
+
+package struct PointConfig: Equatable, Sendable {
+  package var name: String
+  package var table: RegisterTable
+  /// Zero-based protocol address of the first register or bit.
+  package var address: UInt16
+  package var layout: RegisterLayout
+  /// UN/CEFACT code.
+  package var unit: String?
+  package var kind: PointKind
+  /// Polling period, 10 ms … 24 h.
+  package var every: Duration
+  package var window: Window
+  package var functions: WindowFunctions
+
+  package init(
+    name: String, table: RegisterTable, address: UInt16, layout: RegisterLayout, unit: String? = nil,
+    kind: PointKind = .gauge, every: Duration = .seconds(1), window: Window = .raw,
+    functions: WindowFunctions = .standard
+  ) {
+    self.name = name
+    self.table = table
+    self.address = address
+    self.layout = layout
+    self.unit = unit
+    self.kind = kind
+    self.every = every
+    self.window = window
+    self.functions = functions
+  }
+}
+
+package struct DestinationConfig: Equatable, Sendable {
+  package enum Authentication: Equatable, Sendable {
+    case none
+    /// The file holds the token; it is read again for every attempt, so that a rotated token needs no restart.
+    case bearer(tokenFile: String)
+  }
+
+  package enum Acknowledgement: Equatable, Sendable {
+    /// Any 2xx that is not HTML.
+    case status
+    /// A 2xx with a JSON body that repeats `stream`, `first` and `last`.
+    case echo
+  }
+
+  package struct TLS: Equatable, Sendable {
+    /// PEM files; nil means the system's bundle, and no client certificate.
+    package var authorities: String?
+    package var certificate: String?
+    package var key: String?
+
+    package init(authorities: String? = nil, certificate: String? = nil, key: String? = nil) {
+      self.authorities = authorities
+      self.certificate = certificate
+      self.key = key
+    }
+  }
+
+  package var name: String
+  package var url: String
+  package var authentication: Authentication
+  package var acknowledgement: Acknowledgement
+  package var usesGzip: Bool
+  /// Rows in one batch, 1 … 100,000.
+  package var maximumReadings: Int
+  /// Bytes of one batch before compression, 4 KiB … 64 MiB.
+  package var maximumBytes: Int
+  /// How long a row may wait for others to fill its batch.
+  package var linger: Duration
+  /// For the whole exchange, from connect to the end of the answer.
+  package var timeout: Duration
+  package var retryInitial: Duration
+  package var retryMaximum: Duration
+  package var tls: TLS
+
+  package init(
+    name: String, url: String, authentication: Authentication = .none,
+    acknowledgement: Acknowledgement = .status, usesGzip: Bool = true, maximumReadings: Int = 1000,
+    maximumBytes: Int = 512 << 10, linger: Duration = .seconds(1), timeout: Duration = .seconds(10),
+    retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS()
+  ) {
+    self.name = name
+    self.url = url
+    self.authentication = authentication
+    self.acknowledgement = acknowledgement
+    self.usesGzip = usesGzip
+    self.maximumReadings = maximumReadings
+    self.maximumBytes = maximumBytes
+    self.linger = linger
+    self.timeout = timeout
+    self.retryInitial = retryInitial
+    self.retryMaximum = retryMaximum
+    self.tls = tls
+  }
+}

@@ -1,0 +1,87 @@
+/// The point descriptions that a commit's rows refer to by place, identified by the CRC-32C of their encoding.
+package final class Catalogue: Sendable, Equatable {
+  package let points: [PointDescription]
+  package let encoded: [UInt8]
+  package let id: UInt32
+
+  package init(points: [PointDescription]) {
+    self.points = points
+    encoded = Self.encode(points)
+    id = encoded.withUnsafeBytes { CRC32C.of($0) }
+  }
+
+  /// Reads what `encoded` holds; nil when it is damaged.
+  package init?(decoding bytes: [UInt8]) {
+    guard let points = Self.decode(bytes) else { return nil }
+    self.points = points
+    encoded = bytes
+    id = bytes.withUnsafeBytes { CRC32C.of($0) }
+  }
+
+  package static func == (left: Catalogue, right: Catalogue) -> Bool { left.points == right.points }
+
+  // Format 1: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
+  // u8 kind; u32 window seconds (0: raw); u8 functions. Little-endian.
+  private static let version: UInt8 = 1
+
+  private static func encode(_ points: [PointDescription]) -> [UInt8] {
+    var buffer = ByteBuffer(capacity: 16 + points.count * 40)
+    buffer.append(version)
+    buffer.append(fixed: UInt32(points.count))
+    for point in points {
+      append(point.name, to: &buffer)
+      append(point.unit ?? "", to: &buffer)
+      buffer.append(point.kind.rawValue)
+      switch point.window {
+      case .raw: buffer.append(fixed: UInt32(0))
+      case .tumbling(let seconds): buffer.append(fixed: seconds)
+      }
+      buffer.append(point.functions.rawValue)
+    }
+    return buffer.copyBytes()
+  }
+
+  private static func append(_ text: String, to buffer: inout ByteBuffer) {
+    precondition(text.utf8.count <= 255, "BUG: a name of more than 255 bytes passed the check")
+    buffer.append(UInt8(text.utf8.count))
+    buffer.append(text)
+  }
+
+  private static func decode(_ bytes: [UInt8]) -> [PointDescription]? {
+    var reader = ByteReader(bytes)
+    guard reader.byte() == version, let count = reader.word32(), count <= bytes.count else { return nil }
+    var points: [PointDescription] = []
+    points.reserveCapacity(Int(count))
+    for _ in 0..<count {
+      guard let name = reader.text(), let unit = reader.text(), let kind = reader.byte().flatMap(PointKind.init),
+        let seconds = reader.word32(), let functions = reader.byte()
+      else { return nil }
+      points.append(
+        PointDescription(
+          name: name, unit: unit.isEmpty ? nil : unit, kind: kind,
+          window: seconds == 0 ? .raw : .tumbling(seconds: seconds),
+          functions: WindowFunctions(rawValue: functions)))
+    }
+    return reader.isAtEnd ? points : nil
+  }
+
+  private struct ByteReader {
+    private var rest: ArraySlice<UInt8>
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func byte() -> UInt8? { rest.popFirst() }
+
+    mutating func word32() -> UInt32? {
+      guard rest.count >= 4 else { return nil }
+      defer { rest = rest.dropFirst(4) }
+      return rest.prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    mutating func text() -> String? {
+      guard let length = byte().map(Int.init), rest.count >= length else { return nil }
+      defer { rest = rest.dropFirst(length) }
+      return String(validating: rest.prefix(length), as: UTF8.self)
+    }
+  }
+}

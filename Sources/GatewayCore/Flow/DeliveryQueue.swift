@@ -1,0 +1,70 @@
+/// The name of one life of one store: 16 hexadecimal digits in a batch.
+package struct StreamID: Hashable, BitwiseCopyable, Sendable, CustomStringConvertible {
+  package var bits: UInt64
+
+  package init(bits: UInt64) { self.bits = bits }
+
+  package var description: String {
+    let digits = String(bits, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+/// What a store's commit holds for a forwarder: consecutive rows and the id of the catalogue they were written
+/// under.
+package struct StoredCommit: Equatable, Sendable {
+  /// The number of the first row.
+  package var firstSeq: UInt64
+  package var rowCount: Int
+  /// `Catalogue.id` of the point descriptions that the rows refer to.
+  package var catalogueID: UInt32
+  package var boot: BootID
+  /// Rows as `RowEncoder` wrote them, then the state that only recovery reads.
+  package var payload: [UInt8]
+
+  package init(firstSeq: UInt64, rowCount: Int, catalogueID: UInt32, boot: BootID, payload: [UInt8]) {
+    self.firstSeq = firstSeq
+    self.rowCount = rowCount
+    self.catalogueID = catalogueID
+    self.boot = boot
+    self.payload = payload
+  }
+
+  package var lastSeq: UInt64 { firstSeq + UInt64(rowCount) - 1 }
+}
+
+/// One destination's view of the store: what is stored and not yet settled there. Reading removes nothing;
+/// only `acknowledge` does. Thread-safe.
+package protocol DeliveryQueue: AnyObject, Sendable {
+  var stream: StreamID { get }
+  /// The last row that is on the medium; 0 when there is none.
+  var storedThrough: UInt64 { get }
+  /// All rows up to this one are delivered, quarantined or evicted at this destination. Eviction may move it
+  /// at any time.
+  var settledThrough: UInt64 { get }
+  /// The commit that holds row `seq`, or where the next readable row is.
+  func read(at seq: UInt64) -> DeliveryRead
+  /// The descriptions that a commit's rows refer to; nil when every copy on the medium is damaged.
+  func catalogue(_ id: UInt32) -> Catalogue?
+  /// Settles `rows`, which start right behind `settledThrough` or earlier (a range that is settled already is
+  /// ignored). Durable lazily: after a power cut the same rows may be sent again.
+  func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement)
+  /// Raised whenever rows were stored.
+  func onStored(_ raise: @escaping @Sendable () -> Void)
+}
+
+package enum DeliveryRead: Equatable, Sendable {
+  case commit(StoredCommit)
+  /// The rows up to and including `through` are gone (evicted or damaged); the caller settles them as `.lost`.
+  case gap(through: UInt64)
+  /// Nothing is stored at or behind the row that was asked for.
+  case end
+}
+
+package enum Settlement: Equatable, Sendable {
+  case delivered
+  /// The platform refuses the row for ever.
+  case quarantined
+  /// The medium cannot give it back.
+  case lost
+}

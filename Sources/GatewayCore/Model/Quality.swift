@@ -1,0 +1,83 @@
+/// How far a number may be trusted (OPC UA's three classes).
+package enum Quality: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case good, uncertain, bad
+
+  package var word: StaticString {
+    switch self {
+    case .good: "good"
+    case .uncertain: "uncertain"
+    case .bad: "bad"
+    }
+  }
+}
+
+/// Why a number is not good. The raw values are stored on disk: never renumber, only append.
+package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case none = 0
+  /// The device did not answer within the bus's timeout.
+  case timeout = 1
+  /// The bus could not be opened, or broke while in use.
+  case disconnected = 2
+  /// An answer came that breaks the protocol, or belongs to another request.
+  case badAnswer = 3
+  /// The device's breaker is open: it was not asked this time.
+  case breakerOpen = 4
+  /// The number is NaN, infinite, or digits that are not BCD.
+  case notANumber = 5
+  /// A window in which some of the readings were bad.
+  case someBad = 6
+  /// Modbus exceptions (Modbus Application Protocol 1.1b3, section 7).
+  case illegalFunction = 17
+  case illegalAddress = 18
+  case illegalValue = 19
+  case deviceFailure = 20
+  case acknowledge = 21
+  case deviceBusy = 22
+  case negativeAcknowledge = 23
+  case memoryParity = 24
+  case gatewayPath = 26
+  case gatewayTarget = 27
+  /// An exception code that the specification does not define.
+  case unknownException = 28
+
+  /// Takes the exception code of a Modbus answer.
+  package init(modbusException code: UInt8) {
+    self = code >= 1 && code <= 11 ? QualityReason(rawValue: 16 + code) ?? .unknownException : .unknownException
+  }
+
+  package var word: StaticString {
+    switch self {
+    case .none: "none"
+    case .timeout: "timeout"
+    case .disconnected: "disconnected"
+    case .badAnswer: "bad-answer"
+    case .breakerOpen: "breaker-open"
+    case .notANumber: "not-a-number"
+    case .someBad: "some-bad"
+    case .illegalFunction: "illegal-function"
+    case .illegalAddress: "illegal-address"
+    case .illegalValue: "illegal-value"
+    case .deviceFailure: "device-failure"
+    case .acknowledge: "acknowledge"
+    case .deviceBusy: "device-busy"
+    case .negativeAcknowledge: "negative-acknowledge"
+    case .memoryParity: "memory-parity"
+    case .gatewayPath: "gateway-path"
+    case .gatewayTarget: "gateway-target"
+    case .unknownException: "unknown-exception"
+    }
+  }
+}
+
+/// How far a timestamp may be trusted. Stored on disk: never renumber.
+package enum TimeQuality: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  case synced = 0
+  case unsynced = 1
+
+  package var word: StaticString {
+    switch self {
+    case .synced: "synced"
+    case .unsynced: "unsynced"
+    }
+  }
+}

@@ -1,0 +1,91 @@
+internal import CSystem
+internal import Glibc
+
+/// The owner of one open descriptor, closed when it goes. Every descriptor is close-on-exec.
+package struct FileDescriptor: ~Copyable, Sendable {
+  package let number: Int32
+
+  /// Takes over a descriptor that nobody else will close.
+  package init(owning number: Int32) { self.number = number }
+
+  deinit { _ = Glibc.close(number) }
+
+  /// Opens without following a symbolic link in the last component.
+  package static func open(
+    _ path: String, _ flags: Int32, mode: UInt32 = 0o600, at directory: Int32 = AT_FDCWD
+  ) throws(SystemError) -> FileDescriptor {
+    let result = retrying { gateway_openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW, mode) }
+    switch result {
+    case .success(let number): return FileDescriptor(owning: number)
+    case .failure(let error): throw SystemError("cannot open \"\(path)\"", code: error.code)
+    }
+  }
+
+  /// Reads up to `room.count` bytes; 0 at the end of the file.
+  package borrowing func read(into room: UnsafeMutableRawBufferPointer) -> Result<Int, Errno> {
+    retrying { Glibc.read(number, room.baseAddress, room.count) }
+  }
+
+  package borrowing func write(_ bytes: UnsafeRawBufferPointer) -> Result<Int, Errno> {
+    retrying { Glibc.write(number, bytes.baseAddress, bytes.count) }
+  }
+
+  /// Reads exactly `room.count` bytes at `offset`, or fewer at the end of the file; returns how many.
+  package borrowing func readAll(
+    into room: UnsafeMutableRawBufferPointer, at offset: Int
+  ) -> Result<Int, Errno> {
+    var done = 0
+    while done < room.count {
+      let result = retrying { pread(number, room.baseAddress! + done, room.count - done, off_t(offset + done)) }
+      switch result {
+      case .success(0): return .success(done)
+      case .success(let count): done += count
+      case .failure(let error): return .failure(error)
+      }
+    }
+    return .success(done)
+  }
+
+  /// Writes all of `bytes` at `offset`.
+  package borrowing func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Result<Void, Errno> {
+    var done = 0
+    while done < bytes.count {
+      let result = retrying { pwrite(number, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done)) }
+      switch result {
+      case .success(0): return .failure(Errno(code: EIO))
+      case .success(let count): done += count
+      case .failure(let error): return .failure(error)
+      }
+    }
+    return .success(())
+  }
+
+  package borrowing func synchronizeData() -> Result<Void, Errno> {
+    retrying { fdatasync(number) }.map { _ in }
+  }
+
+  package borrowing func synchronize() -> Result<Void, Errno> {
+    retrying { fsync(number) }.map { _ in }
+  }
+}
+
+/// Reads a whole small file; throws when it is longer than `limit` bytes.
+package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
+  let result = retrying { gateway_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0) }
+  guard case .success(let number) = result else {
+    guard case .failure(let error) = result else { return [] }
+    throw SystemError("cannot read \"\(path)\"", code: error.code)
+  }
+  let file = FileDescriptor(owning: number)
+  var bytes: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 16384)
+  while true {
+    switch chunk.withUnsafeMutableBytes({ file.read(into: $0) }) {
+    case .success(0): return bytes
+    case .success(let count):
+      bytes.append(contentsOf: chunk[..<count])
+      guard bytes.count <= limit else { throw SystemError("cannot read \"\(path)\"", code: EFBIG) }
+    case .failure(let error): throw SystemError("cannot read \"\(path)\"", code: error.code)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+internal import CSystem
+package import GatewayCore
+internal import Glibc
+
+/// The kernel's clocks. The only place that reads them.
+package enum SystemClock {
+  /// Wall and boot time read together (a few tens of nanoseconds apart).
+  package static var moment: Moment { Moment(time: time, boot: boot) }
+
+  package static var time: Timestamp { Timestamp(microseconds: read(CLOCK_REALTIME)) }
+
+  package static var boot: BootTime { BootTime(microseconds: read(CLOCK_BOOTTIME)) }
+
+  /// CPU time of the whole process, microseconds.
+  package static var processCPU: Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+  /// CPU time of the calling thread, microseconds.
+  package static var threadCPU: Int64 { read(CLOCK_THREAD_CPUTIME_ID) }
+
+  /// Whether the kernel's clock is disciplined by NTP or PTP (`adjtimex(2)`, STA_UNSYNC).
+  package static var isSynchronized: Bool {
+    var state = timex()
+    let result = adjtimex(&state)
+    return result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
+  }
+
+  /// nil where the kernel does not say (no /proc).
+  package static var bootID: BootID? {
+    guard let bytes = try? readFile("/proc/sys/kernel/random/boot_id", limit: 64) else { return nil }
+    return BootID(text: String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "")
+  }
+
+  private static func read(_ clock: clockid_t) -> Int64 {
+    var value = timespec()
+    let result = clock_gettime(clock, &value)
+    precondition(result == 0, "BUG: the kernel has no clock \(clock)")
+    return Int64(value.tv_sec) * 1_000_000 + Int64(value.tv_nsec) / 1000
+  }
+}
