@@ -10,7 +10,8 @@ package struct ConfigNode: Equatable, Sendable {
 
     package static func == (left: Self, right: Self) -> Bool {
       switch (left, right) {
-      case (.scalar(let one, let plain), .scalar(let other, let otherPlain)): one == other && plain == otherPlain
+      case (.scalar(let one, let plain), .scalar(let other, let otherPlain)):
+        one == other && plain == otherPlain
       case (.sequence(let one), .sequence(let other)): one == other
       case (.mapping(let one), .mapping(let other)):
         one.count == other.count && zip(one, other).allSatisfy { $0.key == $1.key && $0.value == $1.value }
