@@ -1,0 +1,106 @@
+/// The devices and the frame of their points; what a point's registers mean is in `LayoutCheck`.
+extension ConfigCheck {
+  func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
+    var names: [(name: String, node: ConfigNode)] = []
+    let devices = nodes.map { node in
+      var keys = MappingReader(node, "a device", log)
+      let name = keys.requireName()
+      names.append(name)
+      return device(&keys, name.name, buses, defaults)
+    }
+    reportRepeated(names, "the devices")
+    return devices
+  }
+
+  private func device(
+    _ keys: inout MappingReader, _ name: String, _ buses: [CheckedBus], _ defaults: Sampling
+  ) -> DeviceConfig {
+    var device = DeviceConfig(name: name, bus: "", unit: 1, points: [])
+    let bus = self.bus(of: &keys, buses)
+    device.bus = bus?.name ?? ""
+    // A device on a bus of another version follows that version's keys: the bus has its problem already.
+    if let bus, bus.config == nil { return device }
+    device.unit = UInt8(keys.optional("unit", .integer(0...255)) ?? 1)
+    let sampling = defaults.overridden(by: &keys)
+    let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
+    let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
+    if !hasProfile, !hasFrame { _ = keys.require("points") }
+    device.points = points(keys.list("points"), of: name, sampling)
+    keys.finish()
+    return device
+  }
+
+  private static func laterKey(_ key: String) -> String {
+    "\(quoted(key)) is not available in version \(GatewayVersion.text); list the device's \"points\""
+  }
+
+  /// nil where the device's bus is not one of `buses`.
+  private func bus(of keys: inout MappingReader, _ buses: [CheckedBus]) -> CheckedBus? {
+    guard let node = keys.require("bus"), let name = keys.read(node, "bus", .name) else { return nil }
+    if let bus = buses.first(where: { $0.name == name }) { return bus }
+    let names = buses.map(\.name).filter { !$0.isEmpty }
+    let near = nearestWord(to: name, in: names)
+    let first = names.prefix(8).map(quoted).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
+    let known = names.isEmpty ? "; \"buses\" names none" : "; \"buses\" names \(first)"
+    log.add(node, "there is no bus \(quoted(name))\(near == nil ? known : suggestion(near))")
+    return nil
+  }
+
+  /// A full name has 127 bytes at most, since each of its halves has 63.
+  private func points(_ nodes: [ConfigNode], of device: String, _ sampling: Sampling) -> [PointConfig] {
+    var names: [(name: String, node: ConfigNode)] = []
+    let points = nodes.map { node in
+      var keys = MappingReader(node, "a point", log)
+      let name = keys.requireName()
+      names.append(name)
+      return point(&keys, name.name, sampling)
+    }
+    reportRepeated(names, "the points of device \(quoted(device))")
+    return points
+  }
+
+  private func point(_ keys: inout MappingReader, _ name: String, _ sampling: Sampling) -> PointConfig {
+    let place = keys.require("at")
+    let at = place.flatMap { keys.read($0, "at", RegisterAddress.form) }
+    let layout = LayoutCheck(table: at?.table, log: log).layout(&keys)
+    let unit = keys.optional("unit", Self.unitCode)
+    let kind = keys.optional("kind", Self.kind) ?? .gauge
+    let sampling = sampling.overridden(by: &keys)
+    keys.finish()
+    if let at, let place, let layout { checkEnd(at, layout, place) }
+    return PointConfig(
+      name: name, table: at?.table ?? .holding, address: at?.address ?? 0,
+      layout: layout ?? RegisterLayout(type: .uint16), unit: unit, kind: kind, every: sampling.every,
+      window: sampling.window, functions: sampling.functions)
+  }
+
+  private func checkEnd(_ at: RegisterAddress, _ layout: RegisterLayout, _ place: ConfigNode) {
+    let last = Int(at.address) + layout.type.registers - 1
+    guard last > 65_535 else { return }
+    let sentence = "a \(layout.type.rawValue) at \(at.table.word) \(at.address) would end at \(last)"
+    log.add(place, "\(sentence); the last register is 65535")
+  }
+
+  private static var kind: ScalarForm<PointKind> {
+    .word([("gauge", .gauge), ("counter", .counter), ("state", .state)])
+  }
+
+  /// UN/CEFACT Recommendation 20: three capitals or digits at most. Which codes exist is not checked.
+  private static var unitCode: ScalarForm<String> {
+    let symbols = [
+      "°C": "CEL", "C": "CEL", "%": "P1", "kWh": "KWH", "kW": "KWT", "Hz": "HTZ", "mA": "4K", "mV": "2Z",
+      "m/s": "MTS", "hPa": "A97", "lx": "LUX", "mm": "MMT", "µg/m³": "GQ", "ppm": "59",
+    ]
+    func isCode(_ text: String) -> Bool {
+      1...3 ~= text.utf8.count
+        && text.utf8.allSatisfy { byte in
+          (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+    }
+    return ScalarForm(
+      "a UN/CEFACT code of 1 to 3 capitals and digits such as CEL, KWH or P1",
+      nearest: { symbols[$0] ?? (isCode($0.uppercased()) ? $0.uppercased() : nil) },
+      parse: { text, _ in isCode(text) ? text : nil })
+  }
+}
