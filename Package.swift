@@ -46,7 +46,7 @@ let package = Package(
     floor("GatewayCore", []),
     floor("GatewaySystem", ["GatewayCore", "CSystem"]),
 
-    floor("GatewayYAML", ["GatewayCore", "CYaml"]),
+    floor("GatewayYAML", ["GatewayCore", "GatewaySystem", "CYaml"]),
     floor("GatewaySources", ["GatewayCore", "GatewaySystem", "CModbus"]),
     floor("GatewayStore", ["GatewayCore", "GatewaySystem"]),
     floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "CCurl", "CZlib"]),
@@ -74,7 +74,9 @@ let package = Package(
 
     tests("GatewayCore", ["GatewayCore"]),
     tests("GatewaySystem", ["GatewaySystem", "GatewayCore"]),
-    tests("GatewayYAML", ["GatewayYAML", "GatewayCore"]),
+    .testTarget(
+      name: "GatewayYAMLTests", dependencies: ["GatewayYAML", "GatewaySystem", "GatewayCore"],
+      exclude: ["Fixtures"], swiftSettings: house),
     tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"]),
     tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),

@@ -1,0 +1,61 @@
+internal import GatewayCore
+internal import GatewaySystem
+internal import GatewayYAML
+internal import Testing
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same mutations from the same seed.
+private struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+@Suite struct ConfigMutationTests {
+  /// Seeds that once failed stay in the list behind the random one.
+  @Test(arguments: [UInt64.random(in: 0...UInt64.max), 1, 2])
+  func aDamagedFileIsReadOrRefusedAtAPlace(seed: UInt64) throws {
+    print("mutation seed \(seed)")
+    var generator = SeededGenerator(state: seed)
+    let original = try readFile(Fixtures.example)
+    let lines = original.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).count
+    var refused = 0
+    for _ in 0..<700 {
+      var bytes = original
+      for _ in 0..<Int.random(in: 1...3, using: &generator) { mutate(&bytes, &generator) }
+      let problems = Fixtures.problems(bytes)
+      refused += problems.isEmpty ? 0 : 1
+      for problem in problems {
+        #expect(problem.line >= 1 && problem.line <= 2 * lines && problem.column >= 1, "seed \(seed)")
+        #expect(!problem.sentence.isEmpty, "seed \(seed)")
+      }
+      #expect(problems == problems.sorted(), "seed \(seed)")
+    }
+    #expect(refused > 0)
+  }
+
+  private func mutate(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+    guard bytes.count > 2 else { return }
+    let place = Int.random(in: 0..<bytes.count, using: &generator)
+    switch Int.random(in: 0..<6, using: &generator) {
+    case 0: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+    case 1: bytes[place] = UInt8.random(in: 0...255, using: &generator)
+    case 2: bytes.removeSubrange(place..<min(place + Int.random(in: 1...40, using: &generator), bytes.count))
+    case 3: bytes.removeSubrange(place...)
+    case 4:
+      bytes.insert(Array("{}[]:,\"'&*!|>%@`-?#\t\n ~<".utf8).randomElement(using: &generator)!, at: place)
+    default:
+      var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      let (one, other) = (
+        lines.indices.randomElement(using: &generator)!, lines.indices.randomElement(using: &generator)!
+      )
+      lines.swapAt(one, other)
+      bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
+    }
+  }
+}
