@@ -1,6 +1,5 @@
-/// Makes a `LinearScale` from the decimals of the configuration, and applies it. Relies on every power of ten
-/// up to 10^18, and what is left of it after reducing, being exact as a double: the division is then the only
-/// rounding.
+/// A `LinearScale` from the decimals of the configuration. Relies on every power of ten up to 10^18, and what is
+/// left of it after reducing, being exact as a double: the division of `apply` is then the only rounding.
 extension LinearScale {
   /// nil where a text is not a decimal (`0.1`, `-40`, `1e-3`).
   package init?(scale: String, offset: String) {
@@ -20,28 +19,6 @@ extension LinearScale {
     self.numerator = numerator / divisor
     self.addend = addend / divisor
     self.denominator = denominator / divisor
-  }
-
-  package func apply(_ raw: Int64) -> Double { exactly(Int128(raw)) ?? apply(Double(raw)) }
-
-  package func apply(_ raw: UInt64) -> Double { exactly(Int128(raw)) ?? apply(Double(raw)) }
-
-  package func apply(_ raw: Double) -> Double {
-    if denominator != 0 {
-      let value = (raw * Double(numerator) + Double(addend)) / Double(denominator)
-      // Only the product may have overflowed.
-      if value.isFinite { return value }
-    }
-    return raw * scale + offset
-  }
-
-  /// nil where the sum is beyond what a double holds exactly, or the decimals did not fit.
-  private func exactly(_ raw: Int128) -> Double? {
-    guard denominator != 0 else { return nil }
-    // At most 2^64 · 2^63 + 2^63 in magnitude with opposite extremes excluded: fits 128 bits.
-    let sum = raw * Int128(numerator) + Int128(addend)
-    guard sum.magnitude <= 1 << 53 else { return nil }
-    return Double(Int64(truncatingIfNeeded: sum)) / Double(denominator)
   }
 
   private static func commonDivisor(_ numbers: UInt64...) -> Int64 {
