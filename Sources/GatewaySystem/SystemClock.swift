@@ -11,6 +11,9 @@ package enum SystemClock {
 
   package static var boot: BootTime { BootTime(microseconds: read(CLOCK_BOOTTIME)) }
 
+  /// What systemd calls MONOTONIC_USEC.
+  package static var monotonicMicroseconds: Int64 { read(CLOCK_MONOTONIC) }
+
   /// CPU time of the whole process, microseconds.
   package static var processCPU: Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 

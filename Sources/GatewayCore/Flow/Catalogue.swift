@@ -12,7 +12,7 @@ package final class Catalogue: Sendable, Equatable {
 
   /// Reads what `encoded` holds; nil when it is damaged.
   package init?(decoding bytes: [UInt8]) {
-    guard let points = Self.decode(bytes) else { return nil }
+    guard let points = bytes.withUnsafeBytes(Self.decode) else { return nil }
     self.points = points
     encoded = bytes
     id = bytes.withUnsafeBytes { CRC32C.of($0) }
@@ -47,14 +47,17 @@ package final class Catalogue: Sendable, Equatable {
     buffer.append(text)
   }
 
-  private static func decode(_ bytes: [UInt8]) -> [PointDescription]? {
+  private static func decode(_ bytes: UnsafeRawBufferPointer) -> [PointDescription]? {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version, let count = reader.word32(), count <= bytes.count else { return nil }
+    guard reader.byte() == version, let count = reader.fixed(UInt32.self), count <= bytes.count else {
+      return nil
+    }
     var points: [PointDescription] = []
     points.reserveCapacity(Int(count))
     for _ in 0..<count {
-      guard let name = reader.text(), let unit = reader.text(), let kind = reader.byte().flatMap(PointKind.init),
-        let seconds = reader.word32(), let functions = reader.byte()
+      guard let name = reader.text(), let unit = reader.text(),
+        let kind = reader.byte().flatMap(PointKind.init),
+        let seconds = reader.fixed(UInt32.self), let functions = reader.byte()
       else { return nil }
       points.append(
         PointDescription(
@@ -63,25 +66,5 @@ package final class Catalogue: Sendable, Equatable {
           functions: WindowFunctions(rawValue: functions)))
     }
     return reader.isAtEnd ? points : nil
-  }
-
-  private struct ByteReader {
-    private var rest: ArraySlice<UInt8>
-    init(_ bytes: [UInt8]) { rest = bytes[...] }
-    var isAtEnd: Bool { rest.isEmpty }
-
-    mutating func byte() -> UInt8? { rest.popFirst() }
-
-    mutating func word32() -> UInt32? {
-      guard rest.count >= 4 else { return nil }
-      defer { rest = rest.dropFirst(4) }
-      return rest.prefix(4).reversed().reduce(0) { $0 << 8 | UInt32($1) }
-    }
-
-    mutating func text() -> String? {
-      guard let length = byte().map(Int.init), rest.count >= length else { return nil }
-      defer { rest = rest.dropFirst(length) }
-      return String(validating: rest.prefix(length), as: UTF8.self)
-    }
   }
 }

@@ -10,7 +10,7 @@ package struct Row: Equatable, Sendable {
   package var point: PointIndex
   /// The reading's time, or the end of the window.
   package var time: Timestamp
-  /// The reading's boot time, or that of the last reading in the window.
+  /// The reading's boot time, or that of the end of the window, so that `time - boot` is what the clocks said.
   package var boot: BootTime
   package var quality: Quality
   package var reason: QualityReason

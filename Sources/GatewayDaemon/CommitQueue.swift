@@ -1,0 +1,104 @@
+internal import GatewayCore
+internal import GatewaySystem
+internal import Synchronization
+
+/// Rows on their way from the pipeline to the disk, with both forms of the state; the writer knows which the
+/// segment needs.
+final class PendingCommit: @unchecked Sendable {
+  // Sendable: handed from the pipeline to the writer, never shared.
+  private(set) var payload: ByteBuffer
+  /// What the rows take of the payload; the state follows.
+  let rowBytes: Int
+  let journal: ByteBuffer
+  let checkpoint: ByteBuffer
+  let firstSeq: UInt64
+  let rowCount: Int
+  let catalogue: Catalogue
+  let time: Timestamp
+  /// The first of its pipeline: what went before does not say which windows are open now.
+  let beginsPipeline: Bool
+
+  init(
+    payload: consuming ByteBuffer, journal: consuming ByteBuffer, checkpoint: consuming ByteBuffer,
+    firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool
+  ) {
+    rowBytes = payload.count
+    self.payload = payload
+    self.journal = journal
+    self.checkpoint = checkpoint
+    self.firstSeq = firstSeq
+    self.rowCount = rowCount
+    self.catalogue = catalogue
+    self.time = time
+    self.beginsPipeline = beginsPipeline
+  }
+
+  /// Puts one of the two forms of the state behind the rows.
+  func setState(usesCheckpoint: Bool) {
+    payload.truncate(to: rowBytes)
+    if usesCheckpoint {
+      checkpoint.withBytes { payload.append($0) }
+    } else {
+      journal.withBytes { payload.append($0) }
+    }
+  }
+
+  /// Memory held, whichever state is behind the rows.
+  var bytes: Int { rowBytes + journal.count + checkpoint.count }
+}
+
+/// The box between pipeline and writer. A disk that stalls fills it up to `limit`; then the pipeline leaves the
+/// readings in their rings, and what these refuse is counted there: one place for loss.
+final class CommitQueue: Sendable {
+  private struct State {
+    var commits: [PendingCommit] = []
+    var bytes = 0
+    var isClosed = false
+  }
+
+  private static let limit = 8 << 20
+  private let state = Mutex(State())
+  private let filled: EventSignal
+  /// Raised when room came back.
+  let drained: EventSignal
+
+  init(drained: EventSignal) throws(SystemError) {
+    filled = try EventSignal()
+    self.drained = drained
+  }
+
+  var isFull: Bool { state.withLock { $0.bytes >= Self.limit } }
+
+  func push(_ commit: PendingCommit) {
+    state.withLock {
+      $0.commits.append(commit)
+      $0.bytes += commit.bytes
+    }
+    filled.raise()
+  }
+
+  /// The oldest commit, which stays queued until `removeFirst`; waits up to `timeout` for one.
+  func first(timeout: Duration) -> PendingCommit? {
+    if let commit = state.withLock({ $0.commits.first }) { return commit }
+    filled.wait(timeout: timeout)
+    return state.withLock { $0.commits.first }
+  }
+
+  func removeFirst() {
+    let wasFull = state.withLock { state in
+      let wasFull = state.bytes >= Self.limit
+      let first = state.commits.removeFirst()
+      state.bytes -= first.bytes
+      return wasFull
+    }
+    if wasFull { drained.raise() }
+  }
+
+  /// No more commits will come.
+  func close() {
+    state.withLock { $0.isClosed = true }
+    filled.raise()
+  }
+
+  var isFinished: Bool { state.withLock { $0.isClosed && $0.commits.isEmpty } }
+}

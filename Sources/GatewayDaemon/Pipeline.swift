@@ -1,0 +1,202 @@
+internal import GatewayCore
+internal import GatewaySystem
+internal import Synchronization
+
+/// One source's end of the pipeline: its ring and its counters.
+final class SourcePort: @unchecked Sendable {
+  // Sendable: the consumer is touched by the pipeline's thread alone.
+  var consumer: ReadingRing.Consumer
+  let meter: BusMeter
+
+  init(consumer: consuming ReadingRing.Consumer, meter: BusMeter) {
+    self.consumer = consumer
+    self.meter = meter
+  }
+}
+
+/// The pipeline's thread: rings → live table, windows, rows → commits for the writer.
+///
+/// Promises: a reading that left its ring is in the commit that is handed over within the commit interval, as a
+/// row or in the state of its window; rows are numbered without a hole; readings of one source keep their order.
+/// While the commit queue is full nothing is taken from the rings.
+final class Pipeline: Sendable {
+  struct Setup: Sendable {
+    var catalogue: Catalogue
+    var commitInterval: Duration
+    /// What an earlier run or configuration left open.
+    var state: PipelineState
+    var nextSeq: UInt64
+  }
+
+  /// What the next configuration's pipeline goes on from.
+  struct Remainder: Sendable {
+    var state: PipelineState
+    var nextSeq: UInt64
+  }
+
+  let live: LiveTable
+  /// Raised by a source whose ring is half full.
+  let wake: EventSignal
+  let heartbeat: Heartbeat
+  private let stopping = Atomic<Bool>(false)
+  private let books = Mutex(PipelineState.Books())
+  private let remainder = Mutex<Remainder?>(nil)
+  private let thread = Mutex<WorkerThread?>(nil)
+
+  init(catalogue: Catalogue, wake: EventSignal, heartbeat: Heartbeat) {
+    live = LiveTable(points: catalogue.points)
+    self.wake = wake
+    self.heartbeat = heartbeat
+  }
+
+  /// Readings ever made and dropped, as of the last look into the rings.
+  var currentBooks: PipelineState.Books { books.withLock { $0 } }
+
+  func start(_ setup: Setup, ports: [SourcePort], queue: CommitQueue) throws(SystemError) {
+    books.withLock { $0 = setup.state.books }
+    var started: WorkerThread? = try WorkerThread(name: "pipeline") { [self] in
+      var worker = PipelineWorker(setup: setup, ports: ports, queue: queue, live: live)
+      while !stopping.load(ordering: .acquiring) {
+        heartbeat.beat()
+        wake.wait(timeout: worker.tick)
+        worker.turn(at: SystemClock.moment)
+        books.withLock { $0 = worker.books }
+      }
+      let rest = worker.finish(at: SystemClock.moment)
+      books.withLock { $0 = rest.state.books }
+      remainder.withLock { $0 = rest }
+    }
+    thread.withLock { swap(&$0, &started) }
+  }
+
+  /// Call when the sources have stopped: takes what is left in the rings, commits it, and ends the thread.
+  func finish() -> Remainder? {
+    stopping.store(true, ordering: .releasing)
+    wake.raise()
+    var running: WorkerThread?
+    thread.withLock { swap(&$0, &running) }
+    running?.join()
+    return remainder.withLock { $0 }
+  }
+}
+
+/// The state that only the pipeline's thread touches.
+private struct PipelineWorker: ~Copyable {
+  /// Rows are handed over early when they reach this, so that a commit stays far below the store's limit.
+  private static let commitBytes = 256 << 10
+
+  private let catalogue: Catalogue
+  private let ports: [SourcePort]
+  private let queue: CommitQueue
+  private let live: LiveTable
+  private let commitInterval: Duration
+  private let base: PipelineState.Books
+  private var drained: UInt64 = 0
+  private var committedBooks: PipelineState.Books
+  private var aggregator: WindowAggregator
+  private let hasWindows: Bool
+  private var rows = RowEncoder()
+  private var journal = RowEncoder()
+  private var firstSeq: UInt64
+  private var nextCommit: BootTime
+  private var hasCommitted = false
+
+  init(setup: Pipeline.Setup, ports: [SourcePort], queue: CommitQueue, live: LiveTable) {
+    let now = SystemClock.moment
+    catalogue = setup.catalogue
+    self.ports = ports
+    self.queue = queue
+    self.live = live
+    commitInterval = setup.commitInterval
+    base = setup.state.books
+    committedBooks = setup.state.books
+    aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
+    hasWindows = catalogue.points.contains { $0.window != .raw }
+    firstSeq = setup.nextSeq
+    nextCommit = now.boot.advanced(by: commitInterval)
+    _ = setup.state.restore(into: &aggregator, points: catalogue.points)
+  }
+
+  /// How long readings may lie in the rings: short beside the commit interval.
+  var tick: Duration { min(.milliseconds(100), commitInterval / 4) }
+
+  var books: PipelineState.Books {
+    let dropped = ports.reduce(0) { $0 + $1.meter.ringDropped.load(ordering: .relaxed) }
+    return PipelineState.Books(
+      acquired: base.acquired + drained + dropped, ringDropped: base.ringDropped + dropped)
+  }
+
+  mutating func turn(at now: Moment) {
+    if !queue.isFull { drainRings() }
+    aggregator.closeDue(at: now.time) { rows.append($0) }
+    if now.boot >= nextCommit {
+      commit(at: now.time)
+      // A late turn does not shorten the next interval.
+      nextCommit = max(nextCommit.advanced(by: commitInterval), now.boot)
+    }
+  }
+
+  private mutating func drainRings() {
+    for port in ports {
+      // In bounded pieces, so that one commit stays small however full the ring is.
+      while take(from: port) > 0 {
+        guard rows.bytes.count + journal.bytes.count >= Self.commitBytes else { continue }
+        commit(at: SystemClock.time)
+        if queue.isFull { return }
+      }
+    }
+  }
+
+  private mutating func take(from port: SourcePort) -> Int {
+    let taken = port.consumer.drain(limit: 4096) { readings in
+      live.record(readings)
+      for reading in readings { collect(reading) }
+    }
+    drained += UInt64(taken)
+    return taken
+  }
+
+  private mutating func collect(_ reading: Reading) {
+    guard hasWindows, aggregator.isWindowed(reading.point) else { return rows.append(reading) }
+    journal.append(reading)
+    aggregator.add(reading) { rows.append($0) }
+  }
+
+  /// Hands over what there is; nothing is written when nothing was read.
+  private mutating func commit(at time: Timestamp) {
+    let books = books
+    guard rows.rowCount > 0 || journal.rowCount > 0 || books != committedBooks else { return }
+    var journalState = ByteBuffer(capacity: 64 + journal.bytes.count)
+    PipelineStateEncoder.append(books: books, journal: journal, to: &journalState)
+    let windows = aggregator.openWindows
+    var checkpoint = ByteBuffer(capacity: 64 + windows.count * PipelineStateEncoder.bytesPerWindow)
+    PipelineStateEncoder.append(books: books, checkpoint: windows, to: &checkpoint)
+    let count = rows.rowCount
+    // The next commit is likely to be of this one's size.
+    let payload = rows.takeBytes(reserving: rows.bytes.count + checkpoint.count + 64)
+    queue.push(
+      PendingCommit(
+        payload: payload, journal: journalState, checkpoint: checkpoint, firstSeq: firstSeq, rowCount: count,
+        catalogue: catalogue, time: time, beginsPipeline: !hasCommitted))
+    hasCommitted = true
+    firstSeq += UInt64(count)
+    journal.removeAll()
+    committedBooks = books
+  }
+
+  /// Everything that was acquired, whatever the queue's limit says; the open windows stay open for whoever
+  /// goes on from here.
+  mutating func finish(at now: Moment) -> Pipeline.Remainder {
+    for port in ports {
+      while take(from: port) > 0 {
+        if rows.bytes.count >= Self.commitBytes { commit(at: now.time) }
+      }
+    }
+    aggregator.closeDue(at: now.time) { rows.append($0) }
+    commit(at: now.time)
+    let windows = aggregator.openWindows.map {
+      PipelineState.OpenWindow(point: catalogue.points[Int($0.point)], window: $0)
+    }
+    return Pipeline.Remainder(state: PipelineState(books: books, windows: windows), nextSeq: firstSeq)
+  }
+}
