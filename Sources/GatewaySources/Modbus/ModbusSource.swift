@@ -90,7 +90,8 @@ package final class ModbusSource: Source {
       healths[request.device].breaker.answered()
       return .none
     } catch {
-      note(error, device: request.device)
+      // A stop that shut the socket down is no failure of the device.
+      if !interruption.isInterrupted { note(error, device: request.device) }
       return error.reason
     }
   }
