@@ -42,8 +42,9 @@ final class VarlinkConnection {
   /// Takes one turn: reads or writes what poll(2) allows, then answers at most one call, so that a client with
   /// many calls does not keep the others waiting.
   func turn(_ happened: Int16, now: BootTime, service: ControlService) {
-    let ended = happened & Int16(POLLERR | POLLNVAL) != 0
-    if ended || (happened & Int16(POLLHUP) != 0 && !mayRead) { return finish() }
+    // Nobody will read what waits; but calls that came before the hang-up are still done.
+    let isGone = happened & Int16(POLLHUP) != 0 && (hasOutput || isWatching)
+    if isGone || happened & Int16(POLLERR | POLLNVAL) != 0 { return finish() }
     if happened & Int16(POLLIN | POLLHUP) != 0 && mayRead { receive() }
     if happened & Int16(POLLOUT) != 0 { flush(now) }
     if !isFinished && !hasOutput && !isWatching { answerNext(now, service) }

@@ -58,6 +58,16 @@ import Testing
     }
   }
 
+  @Test func onewayCallsOfAClientThatLeavesAreDone() throws {
+    try withServer { path, cabinet in
+      do {
+        let client = try RawClient(path)
+        client.send(String(repeating: "{\"method\":\"org.citygateway.Flush\",\"oneway\":true}\0", count: 5))
+      }
+      #expect(Self.eventually { cabinet.state.withLock { $0.flushes } == 5 })
+    }
+  }
+
   @Test func theNinthClientIsToldWhyItIsNotServed() throws {
     try withServer { path, _ in
       var clients: [RawClient] = []
