@@ -46,4 +46,9 @@ static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *gr
   if (result == 0) { *user = credentials.uid; *group = credentials.gid; }
   return result;
 }
+/* ioctl(2) is variadic. The columns of the terminal at a descriptor; 0 when it is none. */
+static inline int gateway_terminal_columns(int descriptor) {
+  struct winsize size;
+  return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 #endif

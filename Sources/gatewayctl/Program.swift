@@ -1,1 +1,60 @@
-@main struct Program { static func main() {} }
+// `gatewayctl`: what a technician asks the daemon. Reads the command line and runs one verb; each verb has a
+// file.
+internal import GatewayControl
+internal import GatewayCore
+internal import Glibc
+
+@main
+struct Program {
+  static func main() {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do throws(UsageError) {
+      let invocation = try Invocation(parsing: arguments)
+      exit(invocation.run())
+    } catch {
+      printError(error.sentence)
+      printError("try 'gatewayctl help'")
+      exit(ExitCode.usage)
+    }
+  }
+}
+
+/// sysexits.h, and what monitoring plugins use.
+enum ExitCode {
+  static let ok: Int32 = 0
+  /// The daemon does not answer.
+  static let noAnswer: Int32 = 3
+  static let usage: Int32 = 64
+  static let cannotRead: Int32 = 66
+  static let failure: Int32 = 70
+  static let noPermission: Int32 = 77
+  static let configuration: Int32 = 78
+}
+
+func printOut(_ text: String) {
+  print(text, terminator: "")
+  // A pipe should see each reading at once, and a full disk or a closed pipe should not go unnoticed.
+  if fflush(nil) != 0 { exit(ExitCode.failure) }
+}
+
+func printError(_ sentence: String) {
+  _ = "gatewayctl: \(sentence)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+}
+
+/// A line that stands for itself, `file:line:column: sentence`.
+func printError(line: String) {
+  _ = "\(line)\n".withCString { write(STDERR_FILENO, $0, strlen($0)) }
+}
+
+func printJSON(_ bytes: [UInt8]) { printOut(String(decoding: bytes, as: UTF8.self) + "\n") }
+
+/// `{"error":…}`, with the parameters where the daemon gave some, so that standard output holds results only.
+func printJSONError(_ failure: VarlinkFailure) {
+  var members: [String: JSONValue] = ["error": .string(failure.description)]
+  if case .error(_, let parameters) = failure, parameters != .object([:]) {
+    members["parameters"] = parameters
+  }
+  var buffer = ByteBuffer()
+  JSONWriter.append(.object(members), to: &buffer)
+  printError(line: String(decoding: buffer.copyBytes(), as: UTF8.self))
+}

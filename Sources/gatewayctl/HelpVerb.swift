@@ -1,0 +1,37 @@
+// `gatewayctl help` and `--version`.
+internal import GatewayControl
+internal import GatewayCore
+
+extension Invocation {
+  func runHelp() -> Int32 {
+    printOut(
+      """
+      gatewayctl [--socket PATH] VERB [--json]
+
+        status          the state of everything
+                        exits 0 OK, 1 WARNING,
+                        2 CRITICAL, 3 no answer
+        sensors         each point's last reading
+        watch [POINT…]  new readings until Ctrl-C;
+                        a device's name stands for
+                        its points
+        check FILE      the mistakes in a
+                        configuration
+        reload          read the configuration again
+        flush           send now what waits
+        help            this text
+
+      --socket PATH     the daemon's socket, else
+                        \(ControlInterface.defaultPath)
+      --json            for programs
+      --version         the version
+
+      """)
+    return ExitCode.ok
+  }
+
+  func printVersion() -> Int32 {
+    printOut("gatewayctl \(GatewayVersion.text)\n")
+    return ExitCode.ok
+  }
+}

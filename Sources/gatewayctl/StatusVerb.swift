@@ -1,0 +1,20 @@
+// `gatewayctl status`: the state of everything; exits 0 OK, 1 WARNING, 2 CRITICAL, 3 no answer.
+internal import GatewayControl
+internal import GatewayCore
+internal import GatewaySystem
+
+extension Invocation {
+  func runStatus() -> Int32 {
+    do throws(CallFailure) {
+      let reply = try call("Status")
+      guard let snapshot = StatusSnapshot(json: reply.parameters, now: SystemClock.time) else {
+        throw CallFailure(
+          .noAnswer("cannot read from \"\(socket)\": the answer is no status"), wantsJSON: wantsJSON)
+      }
+      if wantsJSON { printJSON(reply.parametersText) } else { printOut(StatusText.of(snapshot, terminal)) }
+      return snapshot.state.exitCode
+    } catch {
+      return error.exitCode
+    }
+  }
+}

@@ -1,0 +1,184 @@
+// What the tests of the control socket share: a cabinet to show, a daemon to ask, a place for sockets.
+import GatewayControl
+import GatewayCore
+import GatewaySystem
+import Glibc
+import Synchronization
+
+extension Timestamp {
+  /// 2026-11-22T21:01:00Z
+  static let nine = Timestamp(microseconds: 1_795_381_260_000_000)
+}
+
+extension StatusSnapshot.Point {
+  init(_ name: String, _ value: Value?, _ unit: String?, ago seconds: Int, _ reason: QualityReason = .none) {
+    self.init(
+      name: name, value: value, unit: unit, time: Timestamp.nine.advanced(by: .seconds(-seconds)),
+      quality: reason == .none ? .good : .bad, reason: reason)
+  }
+}
+
+extension StatusSnapshot {
+  /// A cabinet in which all is well.
+  static var calm: StatusSnapshot {
+    var books = Accounting()
+    books.acquired = 7200
+    books.stored = 3720
+    books.delivered = 3700
+    books.queued = 20
+    return StatusSnapshot(
+      id: "cabinet-0417", version: "0.1.0", state: .ok, reasons: [], uptime: 3605.2, pid: 811,
+      clockIsSynchronized: true, now: .nine,
+      buses: [Bus(name: "lan", type: "modbus-tcp", state: .ok, requests: 3600, errors: 2, lastError: nil)],
+      devices: [Device(name: "canopy", state: "ok")],
+      points: [Point("canopy.temperature", .double(17.3), "CEL", ago: 3)], accounting: books,
+      store: Store(
+        capacity: 268_435_456, used: 8192, oldest: .nine.advanced(by: .seconds(-60)), commits: 60,
+        bytesWritten: 245_760, fault: nil),
+      destinations: [
+        Destination(
+          name: "platform", state: .ok, stored: 3720, delivered: 3700, queued: 20, evicted: 0, quarantined: 0,
+          lastSuccess: .nine.advanced(by: .seconds(-2)), lastError: nil, retryIn: nil)
+      ])
+  }
+
+  /// A cabinet with much to say.
+  static var troubled: StatusSnapshot {
+    var snapshot = calm
+    snapshot.state = .critical
+    snapshot.reasons = [
+      "device \"old-weather-station\" does not answer since 21:00",
+      "destination \"platform\" cannot be reached",
+    ]
+    snapshot.clockIsSynchronized = false
+    snapshot.buses.append(
+      Bus(
+        name: "old", type: "modbus-rtu-tcp", state: .critical, requests: 1_234_567, errors: 98_765,
+        lastError: "cannot connect to \"192.0.2.11:4001\": Connection refused"))
+    snapshot.devices += (1...9).map { Device(name: "meter-\($0)", state: "ok") }
+    snapshot.devices.append(Device(name: "old-weather-station", state: "failed"))
+    snapshot.points += [
+      Point("canopy.energy", .signed(123_456_789), "KWH", ago: 125),
+      Point("canopy.no2", .double(21.399999618530273), "GQ", ago: 4000),
+      Point("old-weather-station.wind-speed-gusts", nil, "MTS", ago: 300_000, .timeout),
+      Point(name: "mains.state", value: nil, unit: nil, time: nil, quality: .bad, reason: .none),
+    ]
+    snapshot.accounting.ringDropped = 3
+    snapshot.accounting.evicted = 1_000_000
+    snapshot.accounting.damaged = 17
+    snapshot.accounting.stored += 1_000_000
+    snapshot.store.fault = "cannot write to the store: No space left on device"
+    snapshot.destinations[0].state = .critical
+    snapshot.destinations[0].lastSuccess = nil
+    snapshot.destinations[0].lastError = "HTTP 503"
+    snapshot.destinations[0].retryIn = 42.5
+    return snapshot
+  }
+}
+
+/// A daemon that says what it is told to say.
+final class Cabinet: ControlDelegate {
+  struct State {
+    var snapshot = StatusSnapshot.calm
+    var problems: [String] = []
+    var reloads = 0
+    var flushes = 0
+  }
+
+  let state = Mutex(State())
+
+  func status() -> StatusSnapshot { state.withLock { $0.snapshot } }
+  func lastValues() -> [StatusSnapshot.Point] { state.withLock { $0.snapshot.points } }
+
+  func reload() -> [String] {
+    state.withLock {
+      $0.reloads += 1
+      return $0.problems
+    }
+  }
+
+  func flush() -> UInt64 {
+    state.withLock {
+      $0.flushes += 1
+      return $0.snapshot.accounting.queued
+    }
+  }
+}
+
+/// A directory of its own for one test, removed with what is in it.
+final class Scratch {
+  let path: String
+
+  init() {
+    var template = Array("/tmp/gateway-control-XXXXXX".utf8CString)
+    path = mkdtemp(&template).map { String(cString: $0) } ?? ""
+    precondition(!path.isEmpty, "cannot make a directory in /tmp")
+  }
+
+  var socket: String { "\(path)/control.sock" }
+
+  deinit {
+    if let directory = opendir(path) {
+      while let entry = readdir(directory) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+          pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { unlink("\(path)/\(name)") }
+      }
+      closedir(directory)
+    }
+    rmdir(path)
+  }
+}
+
+/// A client without manners: sends and takes bytes.
+final class RawClient {
+  let socket: FileDescriptor
+
+  init(_ path: String) throws { socket = try FileDescriptor.connect(unixSocket: path) }
+
+  func send(_ text: String) { send(Array(text.utf8)) }
+
+  func send(_ bytes: [UInt8]) { _ = bytes.withUnsafeBytes { socket.send($0) } }
+
+  /// Up to the next NUL, which is left out; nil when the server closed before. Waits at most 10 s.
+  func message() -> String? {
+    var bytes: [UInt8] = []
+    while let byte = byte() {
+      if byte == 0 { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+    return nil
+  }
+
+  /// Whether the server closes within 10 s; what it still sends is thrown away.
+  func isClosedByServer() -> Bool {
+    while true {
+      guard waitForInput() else { return false }
+      if byte() == nil { return true }
+    }
+  }
+
+  private func waitForInput() -> Bool {
+    var entry = pollfd(fd: socket.number, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 10_000) > 0
+  }
+
+  private func byte() -> UInt8? {
+    guard waitForInput() else { return nil }
+    var byte: UInt8 = 0
+    let result = withUnsafeMutableBytes(of: &byte) { socket.read(into: $0) }
+    return result == .success(1) ? byte : nil
+  }
+}
+
+/// Runs `body` with a server on a socket of its own.
+func withServer(
+  _ cabinet: Cabinet = Cabinet(), limits: VarlinkServer.Limits = VarlinkServer.Limits(),
+  _ body: (String, Cabinet) throws -> Void
+) throws {
+  let scratch = Scratch()
+  let server = try VarlinkServer(path: scratch.socket, delegate: cabinet, limits: limits)
+  defer { server.stop() }
+  try body(scratch.socket, cabinet)
+}

@@ -1,0 +1,150 @@
+import GatewayControl
+import GatewayCore
+import Glibc
+import Synchronization
+import Testing
+
+/// The real program against a real socket.
+@Suite struct GatewayctlTests {
+  /// The tests and the programs are built into one directory.
+  private static let program: String = {
+    var path = [CChar](repeating: 0, count: 4096)
+    let length = readlink("/proc/self/exe", &path, path.count)
+    let words = String(decoding: path[..<length].map(UInt8.init(bitPattern:)), as: UTF8.self).split(
+      separator: "/")
+    return "/" + words.dropLast().joined(separator: "/") + "/gatewayctl"
+  }()
+
+  private func ctl(_ path: String, _ words: String...) -> Outcome {
+    run([Self.program, "--socket", path] + words)
+  }
+
+  @Test func statusExitsAsMonitoringPluginsDo() throws {
+    try withServer { path, cabinet in
+      for (state, code) in [(StatusSnapshot.State.ok, 0), (.warning, 1), (.critical, 2)]
+        as [(StatusSnapshot.State, Int32)]
+      {
+        cabinet.state.withLock { $0.snapshot.state = state }
+        let text = ctl(path, "status")
+        #expect(text.code == code)
+        #expect(text.output == StatusText.of(cabinet.status(), .narrow))
+        #expect(text.errors == "")
+        let json = ctl(path, "status", "--json")
+        #expect(
+          json
+            == Outcome(
+              code: code, output: String(decoding: cabinet.status().json, as: UTF8.self) + "\n", errors: ""))
+      }
+    }
+  }
+
+  @Test func noAnswerIsThreeAndSaidOnStandardError() {
+    let path = "/nonexistent/control.sock"
+    let sentence = "cannot connect to \"/nonexistent/control.sock\": No such file or directory"
+    for verb in ["status", "sensors", "watch", "reload", "flush"] {
+      #expect(ctl(path, verb) == Outcome(code: 3, output: "", errors: "gatewayctl: \(sentence)\n"))
+    }
+    let quoted = "cannot connect to \\\"/nonexistent/control.sock\\\": No such file or directory"
+    #expect(
+      ctl(path, "--json", "status") == Outcome(code: 3, output: "", errors: "{\"error\":\"\(quoted)\"}\n"))
+  }
+
+  @Test func sensorsListsThePoints() throws {
+    try withServer { path, _ in
+      let text = ctl(path, "sensors")
+      #expect(text.code == 0)
+      #expect(text.output.hasPrefix("canopy\n  temperature 17.3 °C "))
+      let json = ctl(path, "sensors", "--json")
+      #expect(
+        json.output
+          == #"{"points":[{"name":"canopy.temperature","value":17.3,"unit":"CEL","#
+          + #""time":"2026-11-22T21:00:57.000Z","quality":"good"}]}"# + "\n")
+    }
+  }
+
+  @Test func watchPrintsReadingsUntilInterrupted() throws {
+    try withServer { path, _ in
+      for (words, line) in [
+        (["canopy"], "21:00:57Z canopy.temperature 17.3 °C\n"),
+        (
+          ["--json"],
+          #"{"point":"canopy.temperature","value":17.3,"unit":"CEL","time":"2026-11-22T21:00:57.000Z","#
+            + #""quality":"good"}"# + "\n"
+        ),
+      ] {
+        let scratch = Scratch()
+        let process = start([Self.program, "--socket", path, "watch"] + words, scratch)
+        for _ in 0..<1000 where read("\(scratch.path)/output").isEmpty { usleep(10_000) }
+        kill(process, SIGINT)
+        #expect(finish(process, scratch) == Outcome(code: 0, output: line, errors: ""))
+      }
+      #expect(ctl(path, "watch", "nowhere").code == 64)
+    }
+  }
+
+  @Test func watchEndsWithTheDaemon() throws {
+    let scratch = Scratch()
+    let socket = Scratch()
+    let server = try VarlinkServer(path: socket.socket, delegate: Cabinet())
+    let process = start([Self.program, "--socket", socket.socket, "watch"], scratch)
+    for _ in 0..<1000 where read("\(scratch.path)/output").isEmpty { usleep(10_000) }
+    server.stop()
+    let outcome = finish(process, scratch)
+    #expect(outcome.code == 3)
+    #expect(
+      outcome.errors
+        == "gatewayctl: cannot read from \"\(socket.socket)\": the daemon closed the connection\n")
+  }
+
+  @Test func reloadNamesTheProblems() throws {
+    try withServer { path, cabinet in
+      #expect(ctl(path, "reload") == Outcome(code: 0, output: "the new configuration runs\n", errors: ""))
+      cabinet.state.withLock { $0.problems = ["gateway.yaml:3:7: no\u{1B}[2J", "gateway.yaml:9:1: neither"] }
+      #expect(
+        ctl(path, "reload")
+          == Outcome(
+            code: 78, output: "",
+            errors: """
+              gateway.yaml:3:7: no[2J
+              gateway.yaml:9:1: neither
+              gatewayctl: cannot reload the configuration: the running one stays
+
+              """))
+    }
+  }
+
+  @Test func flushSaysHowMuchWaits() throws {
+    try withServer { path, cabinet in
+      #expect(ctl(path, "flush").output == "20 rows are queued and tried now\n")
+      #expect(ctl(path, "flush", "--json").output == "{\"queued\":20}\n")
+      #expect(cabinet.state.withLock { $0.flushes } == 2)
+    }
+  }
+
+  @Test(arguments: [
+    (["staus"], "unknown verb \"staus\", did you mean \"status\"?"), (["xyzzy"], "unknown verb \"xyzzy\""),
+    (["status", "--jsn"], "unknown option \"--jsn\", did you mean \"--json\"?"),
+    ([], "what should be done? No verb is given"),
+    (["status", "more"], "unexpected argument \"more\""), (["check"], "check needs one file"),
+    (["--socket"], "--socket needs a path"),
+  ])
+  func aWrongCommandLineIsSixtyFour(_ words: [String], _ sentence: String) {
+    #expect(
+      run([Self.program] + words)
+        == Outcome(
+          code: 64, output: "", errors: "gatewayctl: \(sentence)\ngatewayctl: try 'gatewayctl help'\n"))
+  }
+
+  @Test func helpAndVersionNeedNoDaemon() {
+    #expect(
+      run([Self.program, "--version"])
+        == Outcome(code: 0, output: "gatewayctl \(GatewayVersion.text)\n", errors: ""))
+    let help = run([Self.program, "help"])
+    #expect(help.code == 0)
+    for verb in ["status", "sensors", "watch", "check", "reload", "flush"] {
+      #expect(help.output.contains("  \(verb) "))
+    }
+    for line in help.output.split(separator: "\n") { #expect(line.count <= 46) }
+    #expect(run([Self.program, "--help"]) == help)
+  }
+}
