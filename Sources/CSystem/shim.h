@@ -1,9 +1,7 @@
 /* What Glibc's Swift module leaves out: variadic calls, GNU extensions, and constants built by macros. */
 #ifndef GATEWAY_CSYSTEM_SHIM_H
 #define GATEWAY_CSYSTEM_SHIM_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
+/* _GNU_SOURCE stays undefined: with it fd_set differs from the one that the other C modules see. */
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>

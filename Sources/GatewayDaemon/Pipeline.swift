@@ -37,7 +37,7 @@ final class Pipeline: Sendable {
   let live: LiveTable
   /// Raised by a source whose ring is half full.
   let wake: EventSignal
-  private let heartbeat: Heartbeat
+  let heartbeat: Heartbeat
   private let stopping = Atomic<Bool>(false)
   private let books = Mutex(PipelineState.Books())
   private let remainder = Mutex<Remainder?>(nil)

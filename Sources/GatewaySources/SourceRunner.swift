@@ -1,1 +1,150 @@
-internal import GatewayCore
+package import GatewayCore
+package import GatewaySystem
+internal import Synchronization
+
+/// One bus on one thread of its own: polls when the schedule says so and pushes what came of it into the ring.
+///
+/// Promises: a bus that blocks delays no other; a tick that the bus could not keep is counted, never made up
+/// for; every reading is either in the ring or counted as dropped; the thread sleeps whenever nothing is due.
+/// Relies on the source to block for no longer than its timeout.
+package final class SourceRunner: Sendable {
+  private let loop: SourceLoop
+  private let name: String
+  private let thread = Mutex<WorkerThread?>(nil)
+
+  /// A Modbus bus. `deviceMeters` are those of the plan's devices, in its order; `share` (0 ..< 1) is this
+  /// bus's place among the buses, so that they do not all poll at the same instant. `wake` is called on the
+  /// bus's thread whenever the ring becomes more than half full.
+  package convenience init(
+    bus: BusConfig, plan: PollPlan, share: Double = 0, producer: consuming ReadingRing.Producer,
+    meter: BusMeter, deviceMeters: [DeviceMeter], heartbeat: Heartbeat,
+    wake: @escaping @Sendable () -> Void, timeQuality: @escaping @Sendable () -> TimeQuality
+  ) throws(SystemError) {
+    let source = ModbusSource(
+      bus: bus, plan: plan, meter: meter, deviceMeters: deviceMeters, timeQuality: timeQuality)
+    try self.init(
+      name: bus.name, source: source, share: share, producer: producer, meter: meter, heartbeat: heartbeat,
+      wake: wake)
+  }
+
+  /// The source belongs to the runner from now on.
+  package init(
+    name: String, source: any Source, share: Double, producer: consuming ReadingRing.Producer,
+    meter: BusMeter, heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void
+  ) throws(SystemError) {
+    self.name = name
+    loop = SourceLoop(
+      source: source, share: share, producer: producer, meter: meter, heartbeat: heartbeat, wake: wake,
+      signal: try EventSignal())
+  }
+
+  deinit { stop() }
+
+  /// To be called once.
+  package func start() throws(SystemError) {
+    let loop = loop
+    try thread.withLock { (thread: inout WorkerThread?) throws(SystemError) in
+      precondition(thread == nil, "BUG: bus \(name) is started twice")
+      thread = try WorkerThread(name: "bus \(name)") { loop.run() }
+    }
+  }
+
+  /// Asks the thread to end, and cuts short what it waits for. Returns at once; any thread.
+  package func requestStop() { loop.requestStop() }
+
+  /// Waits for the thread to end, after `requestStop`.
+  package func join() {
+    let ending = thread.withLock { $0.take() }
+    ending?.join()
+  }
+
+  package func stop() {
+    requestStop()
+    join()
+  }
+
+  /// Room for a second's readings and for four of the largest polls: the pipeline drains four times a second.
+  package static func ringCapacity(for plan: PollPlan) -> Int {
+    let second = Int(plan.readingsPerSecond.rounded(.up))
+    return min(max(64, second, 4 * plan.largestPoll), 1 << 17)
+  }
+}
+
+/// What the thread runs. Unchecked, because only that thread uses what is not Sendable in here, save for
+/// `requestStop`, which touches what is.
+private final class SourceLoop: @unchecked Sendable {
+  /// The thread shows a sign of life at least this often.
+  private static let longestWait = Duration.seconds(1)
+
+  private let source: any Source
+  private let share: Double
+  private var producer: ReadingRing.Producer
+  private let meter: BusMeter
+  private let heartbeat: Heartbeat
+  private let wake: @Sendable () -> Void
+  private let signal: EventSignal
+  private let interruption: Interruption
+  private let isStopping = Atomic<Bool>(false)
+  private let room: UnsafeMutableBufferPointer<Reading>
+
+  init(
+    source: any Source, share: Double, producer: consuming ReadingRing.Producer, meter: BusMeter,
+    heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void, signal: EventSignal
+  ) {
+    self.source = source
+    self.share = share
+    self.producer = producer
+    self.meter = meter
+    self.heartbeat = heartbeat
+    self.wake = wake
+    self.signal = signal
+    interruption = source.interruption
+    room = .allocate(capacity: source.largestPoll)
+  }
+
+  deinit { room.deallocate() }
+
+  func requestStop() {
+    isStopping.store(true, ordering: .releasing)
+    signal.raise()
+    interruption.interrupt()
+  }
+
+  func run() {
+    var now = SystemClock.boot
+    var schedule = BusSchedule(periods: source.periods, start: now, share: share)
+    while !isStopping.load(ordering: .acquiring) {
+      heartbeat.beat()
+      if let tick = schedule.take(at: now) {
+        if tick.skipped > 0 { meter.skippedTicks.wrappingAdd(tick.skipped, ordering: .relaxed) }
+        let poll = source.poll(tick.request, at: now, into: room)
+        publish(poll.count)
+        now = poll.moment.boot
+      } else {
+        now = rest(until: schedule.nextDue)
+      }
+    }
+  }
+
+  /// Sleeps until then, or for a while if that is far; returns the time.
+  private func rest(until due: BootTime?) -> BootTime {
+    let now = SystemClock.boot
+    let wait = due.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
+    guard wait > .zero else { return now }
+    signal.wait(timeout: wait)
+    return SystemClock.boot
+  }
+
+  private func publish(_ count: Int) {
+    guard count > 0 else { return }
+    let before = producer.fillBound
+    let accepted = producer.push(UnsafeBufferPointer(rebasing: room[..<count]))
+    meter.acquired.wrappingAdd(UInt64(count), ordering: .relaxed)
+    if accepted < count { meter.ringDropped.wrappingAdd(UInt64(count - accepted), ordering: .relaxed) }
+    // The bound only falls when the producer looks at the consumer again; still half full then, the
+    // consumer has fallen behind and is called again.
+    let after = producer.fillBound
+    let half = producer.capacity / 2
+    if after > half, before <= half || after < before + accepted { wake() }
+  }
+}

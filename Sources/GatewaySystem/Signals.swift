@@ -22,13 +22,10 @@ package final class Signals: Sendable {
     descriptor = FileDescriptor(owning: number)
   }
 
-  /// The next signal; nil after `timeout`, or when `other` was raised (it stays raised).
-  package func wait(timeout: Duration, orRaised other: EventSignal) -> Signal? {
-    var entries = [
-      pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: other.descriptor, events: Int16(POLLIN), revents: 0),
-    ]
-    _ = poll(&entries, nfds_t(entries.count), timeout.millisecondsRoundedUp)
+  /// The next signal; nil after `timeout`.
+  package func wait(timeout: Duration) -> Signal? {
+    var entry = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+    _ = poll(&entry, 1, timeout.millisecondsRoundedUp)
     var info = signalfd_siginfo()
     let result = withUnsafeMutableBytes(of: &info) { descriptor.read(into: $0) }
     guard case .success(MemoryLayout<signalfd_siginfo>.size) = result else { return nil }

@@ -42,14 +42,15 @@ enum RingBench {
   }
 
   private final class Writer: @unchecked Sendable {
-    private var producer: ReadingRing.Producer
+    private var end: ReadingRing.Producer?
 
-    init(_ producer: consuming ReadingRing.Producer) { self.producer = producer }
+    init(_ producer: consuming ReadingRing.Producer) { end = consume producer }
 
     /// A source has its poll's readings in an array of its own; the ring's work is to publish them.
     func write(_ count: UInt64, burst: Int) {
       let moment = Moment(time: Timestamp(microseconds: 1), boot: BootTime(microseconds: 2))
       let readings = (0..<burst).map { Reading(point: UInt32($0), at: moment, value: .unsigned(0)) }
+      var producer = end.take()!
       if burst == 1 {
         for _ in 0..<count {
           while !producer.push(readings[0]) { sched_yield() }
@@ -69,12 +70,13 @@ enum RingBench {
   }
 
   private final class Reader: @unchecked Sendable {
-    private var consumer: ReadingRing.Consumer
+    private var end: ReadingRing.Consumer?
     private(set) var sum: UInt64 = 0
 
-    init(_ consumer: consuming ReadingRing.Consumer) { self.consumer = consumer }
+    init(_ consumer: consuming ReadingRing.Consumer) { end = consume consumer }
 
     func read(_ count: UInt64, oneByOne: Bool) {
+      var consumer = end.take()!
       var taken: UInt64 = 0
       var sum: UInt64 = 0
       while taken < count {

@@ -94,3 +94,26 @@ package struct LinearScale: Hashable, BitwiseCopyable, Sendable {
 
   package var isIdentity: Bool { scale == 1 && offset == 0 }
 }
+
+extension LinearScale {
+  package func apply(_ raw: Int64) -> Double {
+    if denominator > 0 {
+      let (product, productOverflows) = raw.multipliedReportingOverflow(by: numerator)
+      let (sum, sumOverflows) = product.addingReportingOverflow(addend)
+      // Up to 2^53 the whole number is exact as a Double, and the division is the one rounding.
+      if !productOverflows, !sumOverflows, sum.magnitude <= 1 << 53 {
+        return Double(sum) / Double(denominator)
+      }
+    }
+    return Double(raw) * scale + offset
+  }
+
+  package func apply(_ raw: UInt64) -> Double {
+    Int64(exactly: raw).map { apply($0) } ?? Double(raw) * scale + offset
+  }
+
+  package func apply(_ raw: Double) -> Double {
+    guard denominator > 0 else { return raw * scale + offset }
+    return (raw * Double(numerator) + Double(addend)) / Double(denominator)
+  }
+}

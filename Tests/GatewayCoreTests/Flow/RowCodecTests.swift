@@ -1,20 +1,6 @@
 import GatewayCore
 import Testing
 
-/// A generator whose seed a failing test prints.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    // SplitMix64 (Steele, Lea, Flood 2014).
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-    return word ^ word >> 31
-  }
-}
-
 @Suite struct RowCodecTests {
   private func encode(_ rows: [Row]) -> [UInt8] {
     var encoder = RowEncoder()

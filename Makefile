@@ -1,0 +1,69 @@
+# Everything a person or CI types. The programs themselves are built by SwiftPM.
+SHELL := /bin/bash
+BUILD := .build-release
+RELEASE := swift build -c release --static-swift-stdlib -Xlinker --gc-sections --scratch-path $(BUILD)
+BIN := $(BUILD)/release
+PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-dev libmicrohttpd-dev pkg-config
+DESTDIR ?=
+PREFIX ?= /usr
+
+.PHONY: all deps build release test lint demo bench bench-full install clean sanitize-thread kills
+
+all: release
+
+# Installs the Debian packages that are missing; asks for nothing when all are there.
+deps:
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing:$$missing"; \
+	  root=""; [ "$$(id -u)" = 0 ] || root=sudo; \
+	  $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+build: deps
+	swift build
+
+release: deps
+	$(RELEASE)
+
+lint:
+	swift format lint --strict --configuration .swift-format --recursive Package.swift Sources Tests
+
+# Every test: style, the suites with the real binaries, the unit file.
+test: deps lint
+	swift build --build-tests
+	swift test --skip-build
+	$(RELEASE) --product gatewayd
+	@cp $(BIN)/gatewayd $(BUILD)/gatewayd.stripped && strip $(BUILD)/gatewayd.stripped && \
+	  size=$$(stat -c %s $(BUILD)/gatewayd.stripped) && echo "gatewayd, stripped: $$size bytes (limit 16777216)" && \
+	  test $$size -le 16777216
+
+# The ring, the store, the sources and the uplink under ThreadSanitizer.
+sanitize-thread: deps
+	swift test --scratch-path .build-tsan --sanitize=thread --filter 'ReadingRing|DurableStore|SourceRunner|Forwarder|Pipeline'
+
+# 200 kills at random moments, with the release binaries.
+kills: release
+	GATEWAY_KILLS=200 GATEWAY_BINARIES=$(abspath $(BIN)) swift test --filter KillTests
+
+bench: release
+	$(BIN)/gateway-bench
+
+demo: release
+	$(BIN)/gateway-sim demo --config Config/demo.yaml --field Config/demo-field.yaml
+
+# What `make` built, where Debian expects it; the simulator and the benchmark stay here.
+install:
+	@test -x $(BIN)/gatewayd -a -x $(BIN)/gatewayctl || { echo "run \"make release\" first"; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+	  $(DESTDIR)/etc/gateway
+	install -m 0755 --strip $(BIN)/gatewayd $(BIN)/gatewayctl $(DESTDIR)$(PREFIX)/bin/
+	install -m 0644 systemd/gatewayd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 0644 systemd/gateway.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gateway.conf
+	install -D -m 0644 Config/gateway.yaml $(DESTDIR)$(PREFIX)/share/doc/gateway/examples/gateway.yaml
+	@test -e $(DESTDIR)/etc/gateway/gateway.yaml || install -m 0640 Config/gateway.yaml $(DESTDIR)/etc/gateway/gateway.yaml
+
+clean:
+	rm -rf .build .build-release .build-tsan

@@ -1,0 +1,126 @@
+/// What a bus is asked, how often, and which points each answer feeds. Pure: made once from the checked
+/// configuration, the same for the same configuration.
+
+/// One point within the answer to a request.
+package struct PollItem: Equatable, BitwiseCopyable, Sendable {
+  package var point: PointIndex
+  /// Registers (bits, in the bit tables) from the request's first.
+  package var offset: UInt16
+  package var layout: RegisterLayout
+
+  package init(point: PointIndex, offset: UInt16, layout: RegisterLayout) {
+    self.point = point
+    self.offset = offset
+    self.layout = layout
+  }
+}
+
+/// One read of one table of one device.
+package struct PollRequest: Equatable, Sendable {
+  /// A place in `PollPlan.devices`.
+  package var device: Int
+  package var unit: UInt8
+  package var table: RegisterTable
+  /// Zero-based protocol address.
+  package var address: UInt16
+  /// Registers or bits: 1 … `table.requestLimit`.
+  package var count: UInt16
+  package var period: Duration
+  /// In order of their offsets; each lies whole within `count`.
+  package var items: [PollItem]
+
+  package init(
+    device: Int, unit: UInt8, table: RegisterTable, address: UInt16, count: UInt16, period: Duration,
+    items: [PollItem]
+  ) {
+    self.device = device
+    self.unit = unit
+    self.table = table
+    self.address = address
+    self.count = count
+    self.period = period
+    self.items = items
+  }
+}
+
+package struct PollPlan: Equatable, Sendable {
+  /// One of the bus's devices; its place in the configuration tells which `DeviceMeter` is its own.
+  package struct Device: Equatable, Sendable {
+    /// A place in `GatewayConfig.devices`.
+    package var index: Int
+    package var name: String
+  }
+
+  /// In the order of the configuration.
+  package private(set) var devices: [Device] = []
+  /// Those of one device follow each other, in the order of `devices`.
+  package private(set) var requests: [PollRequest] = []
+
+  /// The plan of the bus of that name.
+  package init(bus: String, of config: GatewayConfig) {
+    var firstPoint: PointIndex = 0
+    for (index, device) in config.devices.enumerated() {
+      if device.bus == bus {
+        requests += Self.requests(of: device, place: devices.count, firstPoint: firstPoint)
+        devices.append(Device(index: index, name: device.name))
+      }
+      firstPoint += PointIndex(device.points.count)
+    }
+  }
+
+  /// The places of a device's requests.
+  package func requestRange(ofDevice device: Int) -> Range<Int> {
+    let start = requests.firstIndex { $0.device >= device } ?? requests.endIndex
+    let end = requests[start...].firstIndex { $0.device > device } ?? requests.endIndex
+    return start..<end
+  }
+
+  /// Readings in the largest answer.
+  package var largestPoll: Int { requests.map(\.items.count).max() ?? 0 }
+
+  /// Readings that the plan makes in a second when all goes well.
+  package var readingsPerSecond: Double {
+    requests.reduce(0) { $0 + Double($1.items.count) / $1.period.seconds }
+  }
+
+  private struct Group: Hashable {
+    var table: RegisterTable
+    var period: Duration
+  }
+
+  private static func requests(
+    of device: DeviceConfig, place: Int, firstPoint: PointIndex
+  ) -> [PollRequest] {
+    var groups: [Group: [Int]] = [:]
+    var order: [Group] = []
+    for (index, point) in device.points.enumerated() {
+      let group = Group(table: point.table, period: point.every)
+      if groups[group] == nil { order.append(group) }
+      groups[group, default: []].append(index)
+    }
+    return order.flatMap { group in
+      let members = groups[group] ?? []
+      let runs = RequestMerger.merge(
+        members.map { span(of: device.points[$0]) }, limit: group.table.requestLimit)
+      return runs.map { run in
+        PollRequest(
+          device: place, unit: device.unit, table: group.table, address: UInt16(run.span.first),
+          count: UInt16(run.span.end - run.span.first), period: group.period,
+          items: run.members.map { member in
+            let index = members[member]
+            let point = device.points[index]
+            return PollItem(
+              point: firstPoint + PointIndex(index), offset: point.address - UInt16(run.span.first),
+              layout: point.layout)
+          })
+      }
+    }
+  }
+
+  private static func span(of point: PointConfig) -> RequestMerger.Span {
+    let span = RequestMerger.Span(
+      first: Int(point.address), count: point.table.isBits ? 1 : point.layout.type.registers)
+    precondition(span.end <= 1 << 16, "BUG: point \"\(point.name)\" reaches beyond register 65535")
+    return span
+  }
+}

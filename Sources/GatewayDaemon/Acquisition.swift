@@ -1,0 +1,82 @@
+internal import GatewayCore
+internal import GatewaySources
+internal import GatewaySystem
+
+/// Everything that one configuration acquires with: its sources, their rings, and the pipeline that empties them.
+/// A reload ends one acquisition and begins the next, which goes on from what the first left open.
+final class Acquisition: Sendable {
+  struct Bus: Sendable {
+    let config: BusConfig
+    let meter: BusMeter
+    let heartbeat: Heartbeat
+    let runner: SourceRunner
+    let port: SourcePort
+  }
+
+  struct Device: Sendable {
+    let config: DeviceConfig
+    let meter: DeviceMeter
+  }
+
+  let buses: [Bus]
+  let devices: [Device]
+  let catalogue: Catalogue
+  let pipeline: Pipeline
+
+  init(config: GatewayConfig, wake: EventSignal, clock: ClockState) throws(SystemError) {
+    catalogue = Catalogue(points: config.catalogue)
+    let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
+    var buses: [Bus] = []
+    for (index, bus) in config.buses.enumerated() {
+      let plan = PollPlan(bus: bus.name, of: config)
+      let meters = plan.devices.map { devices[$0.index].meter }
+      let share = Double(index) / Double(config.buses.count)
+      buses.append(
+        try Self.bus(bus, plan: plan, share: share, deviceMeters: meters, wake: wake, clock: clock))
+    }
+    self.devices = devices
+    self.buses = buses
+    pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+  }
+
+  private static func bus(
+    _ bus: BusConfig, plan: PollPlan, share: Double, deviceMeters: [DeviceMeter], wake: EventSignal,
+    clock: ClockState
+  ) throws(SystemError) -> Bus {
+    let meter = BusMeter()
+    let heartbeat = Heartbeat(name: "bus \(bus.name)")
+    let ends: (Result<SourceRunner, SystemError>, SourcePort) = ReadingRing.make(
+      minimum: SourceRunner.ringCapacity(for: plan)
+    ) { producer, consumer in
+      let runner: Result<SourceRunner, SystemError>
+      do throws(SystemError) {
+        runner = .success(
+          try SourceRunner(
+            bus: bus, plan: plan, share: share, producer: producer, meter: meter, deviceMeters: deviceMeters,
+            heartbeat: heartbeat, wake: { wake.raise() }, timeQuality: { clock.quality }))
+      } catch {
+        runner = .failure(error)
+      }
+      return (runner, SourcePort(consumer: consumer, meter: meter))
+    }
+    return Bus(config: bus, meter: meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1)
+  }
+
+  var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
+
+  func start(
+    from remainder: Pipeline.Remainder, commitInterval: Duration, queue: CommitQueue
+  ) throws(SystemError) {
+    try pipeline.start(
+      Pipeline.Setup(
+        catalogue: catalogue, commitInterval: commitInterval, state: remainder.state,
+        nextSeq: remainder.nextSeq), ports: buses.map(\.port), queue: queue)
+    for bus in buses { try bus.runner.start() }
+  }
+
+  /// Ends every bus's thread; all are asked before the first is waited for.
+  func stopSources() {
+    for bus in buses { bus.runner.requestStop() }
+    for bus in buses { bus.runner.join() }
+  }
+}

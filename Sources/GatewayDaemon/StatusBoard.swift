@@ -1,0 +1,96 @@
+internal import GatewayCore
+internal import GatewaySystem
+internal import Glibc
+internal import Synchronization
+
+/// Puts the snapshot together that `gatewayctl status` shows, and judges it.
+enum StatusBoard {
+  struct Inputs {
+    var config: GatewayConfig
+    var startedAt: BootTime
+    var acquisition: Acquisition
+    var storeFault: String?
+    var store: StatusSnapshot.Store
+    var accounting: StatusSnapshot.Accounting
+    var destinations: [StatusSnapshot.Destination]
+    /// What an operator should know although nothing is broken, e.g. a reload that was refused.
+    var notes: [String]
+  }
+
+  static func snapshot(_ inputs: Inputs) -> StatusSnapshot {
+    let now = SystemClock.moment
+    let buses = inputs.acquisition.buses.map(bus)
+    let devices = inputs.acquisition.devices.map {
+      StatusSnapshot.Device(name: $0.config.name, state: word($0.meter.state))
+    }
+    var verdict = Verdict()
+    verdict.judge(store: inputs.store)
+    verdict.judge(inputs.destinations)
+    verdict.judge(buses, inputs.acquisition.devices)
+    for note in inputs.notes { verdict.note(.warning, note) }
+    return StatusSnapshot(
+      id: inputs.config.id, version: GatewayVersion.text, state: verdict.state, reasons: verdict.reasons,
+      uptime: inputs.startedAt.duration(to: now.boot).seconds, pid: getpid(),
+      clockIsSynchronized: SystemClock.isSynchronized, now: now.time, buses: buses, devices: devices,
+      points: inputs.acquisition.pipeline.live.snapshot, accounting: inputs.accounting, store: inputs.store,
+      destinations: inputs.destinations)
+  }
+
+  private static func bus(_ bus: Acquisition.Bus) -> StatusSnapshot.Bus {
+    let meter = bus.meter
+    let isStarting = meter.requests.load(ordering: .relaxed) == 0 && meter.lastError == nil
+    return StatusSnapshot.Bus(
+      name: bus.config.name, type: bus.config.link.word,
+      state: meter.isConnected || isStarting ? .ok : .warning,
+      requests: meter.requests.load(ordering: .relaxed), errors: meter.errors.load(ordering: .relaxed),
+      lastError: meter.lastError)
+  }
+
+  private static func word(_ state: DeviceMeter.State) -> String {
+    switch state {
+    case .starting: "starting"
+    case .ok: "ok"
+    case .degraded: "degraded"
+    case .failed: "failed"
+    }
+  }
+}
+
+/// The worst of all findings, and a sentence for each.
+private struct Verdict {
+  private(set) var state = StatusSnapshot.State.ok
+  private(set) var reasons: [String] = []
+
+  mutating func note(_ severity: StatusSnapshot.State, _ sentence: String) {
+    reasons.append(sentence)
+    if severity == .critical || state == .ok { state = severity }
+  }
+
+  mutating func judge(store: StatusSnapshot.Store) {
+    if let fault = store.fault { note(.critical, "store: \(fault)") }
+  }
+
+  mutating func judge(_ destinations: [StatusSnapshot.Destination]) {
+    for destination in destinations where destination.state != .ok {
+      note(destination.state, "destination \(destination.name): \(destination.lastError ?? "not delivering")")
+    }
+  }
+
+  mutating func judge(_ buses: [StatusSnapshot.Bus], _ devices: [Acquisition.Device]) {
+    let down = Set(buses.filter { $0.state != .ok }.map(\.name))
+    for bus in buses where bus.state != .ok {
+      note(.warning, "bus \(bus.name): \(bus.lastError ?? "not connected")")
+    }
+    // A bus that is down has said it for its devices already.
+    for device in devices where !down.contains(device.config.bus) {
+      switch device.meter.state {
+      case .failed: note(.warning, "device \(device.config.name): does not answer")
+      case .degraded: note(.warning, "device \(device.config.name): some of its points fail")
+      case .ok, .starting: continue
+      }
+    }
+    if !devices.isEmpty && devices.allSatisfy({ $0.meter.state == .failed }) {
+      note(.critical, "no device answers")
+    }
+  }
+}

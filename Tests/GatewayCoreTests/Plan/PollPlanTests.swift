@@ -1,0 +1,88 @@
+import Testing
+
+@testable import GatewayCore
+
+private func point(
+  _ name: String, _ table: RegisterTable, _ address: UInt16, _ type: RegisterType,
+  every: Duration = .seconds(1)
+) -> PointConfig {
+  PointConfig(name: name, table: table, address: address, layout: RegisterLayout(type: type), every: every)
+}
+
+private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
+  GatewayConfig(
+    id: "cabinet-1",
+    buses: ["lan", "other"].map { BusConfig(name: $0, link: .modbusTCP(host: "127.0.0.1", port: 502)) },
+    devices: devices, destinations: [])
+}
+
+@Suite struct PollPlanTests {
+  @Test func aHundredDevicesOfTwentyRegistersAreAHundredRequests() {
+    let devices = (0..<100).map { device in
+      DeviceConfig(
+        name: "device-\(device)", bus: "lan", unit: UInt8(device + 1),
+        points: (0..<20).map { point("r\($0)", .holding, UInt16($0), .uint16) })
+    }
+    let plan = PollPlan(bus: "lan", of: config(devices))
+    #expect(plan.requests.count == 100)
+    #expect(plan.requests.allSatisfy { $0.count == 20 && $0.address == 0 && $0.items.count == 20 })
+    #expect(plan.requests.flatMap(\.items).map(\.point) == Array(0..<2000))
+    #expect(plan.readingsPerSecond == 2000)
+    #expect(plan.largestPoll == 20)
+  }
+
+  @Test func pointsKeepTheirPlaceInTheCatalogue() throws {
+    let config = config([
+      DeviceConfig(name: "a", bus: "other", unit: 1, points: [point("x", .input, 0, .uint16)]),
+      DeviceConfig(
+        name: "b", bus: "lan", unit: 2,
+        points: [
+          point("high", .input, 12, .float32), point("low", .input, 10, .uint32),
+          point("switch", .coil, 7, .bool),
+        ]),
+      DeviceConfig(name: "c", bus: "other", unit: 1, points: [point("y", .input, 0, .uint16)]),
+      DeviceConfig(name: "d", bus: "lan", unit: 3, points: [point("z", .discrete, 1999, .bool)]),
+    ])
+    let plan = PollPlan(bus: "lan", of: config)
+    #expect(plan.devices == [.init(index: 1, name: "b"), .init(index: 3, name: "d")])
+    let names = plan.requests.map { request in
+      request.items.map { "\(config.catalogue[Int($0.point)].name)+\($0.offset)" }
+    }
+    #expect(names == [["b.low+0", "b.high+2"], ["b.switch+0"], ["d.z+0"]])
+    #expect(plan.requests.map(\.device) == [0, 0, 1])
+    #expect(plan.requests.map(\.unit) == [2, 2, 3])
+    #expect(plan.requests.map(\.address) == [10, 7, 1999])
+    #expect(plan.requests.map(\.count) == [4, 1, 1])
+    #expect(plan.requestRange(ofDevice: 0) == 0..<2)
+    #expect(plan.requestRange(ofDevice: 1) == 2..<3)
+  }
+
+  @Test func tablesAndPeriodsAreNotMixed() {
+    let plan = PollPlan(
+      bus: "lan",
+      of: config([
+        DeviceConfig(
+          name: "a", bus: "lan", unit: 1,
+          points: [
+            point("fast", .input, 0, .uint16, every: .milliseconds(100)), point("slow", .input, 1, .uint16),
+            point("held", .holding, 1, .uint16),
+            point("fast2", .input, 1, .uint16, every: .milliseconds(100)),
+          ])
+      ]))
+    #expect(plan.requests.map { $0.items.map(\.point) } == [[0, 3], [1], [2]])
+    #expect(plan.requests.map(\.period) == [.milliseconds(100), .seconds(1), .seconds(1)])
+  }
+
+  @Test func theProtocolsLimitsHold() {
+    let registers = (0..<300).map { point("r\($0)", .input, UInt16($0), .uint16) }
+    let bits = (0..<4100).map { point("b\($0)", .coil, UInt16($0), .bool) }
+    let plan = PollPlan(
+      bus: "lan", of: config([DeviceConfig(name: "a", bus: "lan", unit: 1, points: registers + bits)]))
+    #expect(plan.requests.map(\.count) == [125, 125, 50, 2000, 2000, 100])
+  }
+
+  @Test func aBusWithoutDevicesHasNoRequests() {
+    let plan = PollPlan(bus: "lan", of: config([]))
+    #expect(plan.requests.isEmpty && plan.devices.isEmpty && plan.largestPoll == 0)
+  }
+}

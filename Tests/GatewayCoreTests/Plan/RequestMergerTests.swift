@@ -1,0 +1,99 @@
+import Testing
+
+@testable import GatewayCore
+
+/// SplitMix64: the seed gives the run.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+private typealias Span = RequestMerger.Span
+
+/// The fewest runs, by trying every subset of the spans that the leftmost uncovered one can share a run with.
+private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
+  let asked = Set(spans.flatMap { $0.first..<$0.end })
+  var known: [UInt32: Int] = [0: 0]
+  func solve(_ open: UInt32) -> Int {
+    if let answer = known[open] { return answer }
+    let members = spans.indices.filter { open & (1 << $0) != 0 }
+    let leftmost = members.min { spans[$0].first < spans[$1].first }!
+    var best = Int.max
+    var subset = open
+    while subset > 0 {
+      if subset & (1 << leftmost) != 0 {
+        let chosen = spans.indices.filter { subset & (1 << $0) != 0 }.map { spans[$0] }
+        let first = chosen.map(\.first).min()!
+        let end = chosen.map(\.end).max()!
+        if end - first <= limit, (first..<end).allSatisfy(asked.contains) {
+          best = min(best, 1 + solve(open & ~subset))
+        }
+      }
+      subset = (subset - 1) & open
+    }
+    known[open] = best
+    return best
+  }
+  return solve((1 << spans.count) - 1)
+}
+
+@Suite struct RequestMergerTests {
+  @Test func eachPointIsReadOnceInTheFewestRequests() {
+    let seed = UInt64.random(in: 0 ... .max)
+    for pinned in [seed, 1, 2, 3] { check(seed: pinned) }
+  }
+
+  private func check(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<150 {
+      let limit = Int.random(in: 4...9, using: &generator)
+      let spans = (0..<Int.random(in: 1...8, using: &generator)).map { _ in
+        Span(
+          first: Int.random(in: 0...18, using: &generator),
+          count: [1, 1, 2, 4].randomElement(using: &generator)!)
+      }
+      let runs = RequestMerger.merge(spans, limit: limit)
+      let members = runs.flatMap(\.members)
+      #expect(members.sorted() == Array(spans.indices), "seed \(seed)")
+      let asked = Set(spans.flatMap { $0.first..<$0.end })
+      for run in runs {
+        #expect(run.span.end - run.span.first <= limit, "seed \(seed)")
+        #expect((run.span.first..<run.span.end).allSatisfy(asked.contains), "seed \(seed): \(spans)")
+        for member in run.members {
+          #expect(run.span.first <= spans[member].first && spans[member].end <= run.span.end, "seed \(seed)")
+        }
+      }
+      #expect(runs.count == fewestRuns(spans, limit: limit), "seed \(seed): \(spans), limit \(limit)")
+    }
+  }
+
+  @Test func nothingIsReadAcrossAHole() {
+    let runs = RequestMerger.merge([Span(first: 0, count: 2), Span(first: 3, count: 1)], limit: 125)
+    #expect(runs.map(\.span) == [Span(first: 0, count: 2), Span(first: 3, count: 1)])
+  }
+
+  @Test func aValueIsNeverSplitAtTheLimit() {
+    let spans = (0..<63).map { Span(first: $0 * 2, count: 2) }
+    let runs = RequestMerger.merge(spans, limit: 125)
+    #expect(runs.map(\.span) == [Span(first: 0, count: 124), Span(first: 124, count: 2)])
+  }
+
+  @Test func twoPointsMayShareARegister() {
+    let runs = RequestMerger.merge(
+      [Span(first: 5, count: 1), Span(first: 5, count: 1), Span(first: 4, count: 2)], limit: 125)
+    #expect(runs == [RequestMerger.Run(span: Span(first: 4, count: 2), members: [2, 0, 1])])
+  }
+
+  @Test func theLastRegisterOfTheTableIsWithinReach() {
+    let runs = RequestMerger.merge([Span(first: 65535, count: 1), Span(first: 65534, count: 1)], limit: 125)
+    #expect(runs.map(\.span) == [Span(first: 65534, count: 2)])
+  }
+}

@@ -1,0 +1,191 @@
+import GatewayCore
+import GatewaySystem
+import Synchronization
+import Testing
+
+@testable import GatewayDaemon
+
+/// The pipeline's thread with real rings; the test plays the sources and the writer.
+@Suite struct PipelineTests {
+  private final class Source: @unchecked Sendable {
+    var producer: ReadingRing.Producer
+    let meter: BusMeter
+
+    init(_ producer: consuming ReadingRing.Producer, _ meter: BusMeter) {
+      self.producer = producer
+      self.meter = meter
+    }
+
+    func push(_ reading: Reading) {
+      if !producer.push(reading) { meter.ringDropped.wrappingAdd(1, ordering: .relaxed) }
+    }
+  }
+
+  private struct Bench {
+    let pipeline: Pipeline
+    let queue: CommitQueue
+    let sources: [Source]
+    let catalogue: Catalogue
+  }
+
+  private func point(_ name: String, _ window: Window) -> PointDescription {
+    PointDescription(name: name, unit: nil, kind: .gauge, window: window, functions: .standard)
+  }
+
+  private func start(
+    _ points: [PointDescription], rings: Int = 1, ringSize: Int = 1024, state: PipelineState = PipelineState()
+  ) throws -> Bench {
+    let wake = try EventSignal()
+    let queue = try CommitQueue(drained: wake)
+    let catalogue = Catalogue(points: points)
+    let pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+    var sources: [Source] = []
+    var ports: [SourcePort] = []
+    for _ in 0..<rings {
+      let meter = BusMeter()
+      let ends = ReadingRing.make(minimum: ringSize) { producer, consumer in
+        (Source(producer, meter), SourcePort(consumer: consumer, meter: meter))
+      }
+      sources.append(ends.0)
+      ports.append(ends.1)
+    }
+    try pipeline.start(
+      Pipeline.Setup(catalogue: catalogue, commitInterval: .milliseconds(20), state: state, nextSeq: 1),
+      ports: ports, queue: queue)
+    return Bench(pipeline: pipeline, queue: queue, sources: sources, catalogue: catalogue)
+  }
+
+  private func takeAll(_ queue: CommitQueue) -> [PendingCommit] {
+    var commits: [PendingCommit] = []
+    while let commit = queue.first(timeout: .zero) {
+      commits.append(commit)
+      queue.removeFirst()
+    }
+    return commits
+  }
+
+  private func rows(_ commits: [PendingCommit]) throws -> [Row] {
+    var rows: [Row] = []
+    for commit in commits {
+      try commit.payload.withBytes { bytes in
+        var decoder = RowDecoder(bytes, rowCount: commit.rowCount)
+        while let row = try decoder.next() { rows.append(row) }
+      }
+    }
+    return rows
+  }
+
+  @Test func everyReadingOfEverySourceBecomesARowInOrderWithoutAHole() throws {
+    let bench = try start([point("a.x", .raw), point("b.y", .raw)], rings: 2)
+    for number in 0..<20_000 {
+      for (index, source) in bench.sources.enumerated() {
+        let reading = Reading(point: PointIndex(index), at: SystemClock.moment, value: .signed(Int64(number)))
+        while !source.producer.push(reading) { bench.pipeline.wake.raise() }
+      }
+    }
+    let rest = try #require(bench.pipeline.finish())
+    let commits = takeAll(bench.queue)
+    var next: UInt64 = 1
+    for commit in commits {
+      #expect(commit.firstSeq == next)
+      next += UInt64(commit.rowCount)
+    }
+    let all = try rows(commits)
+    for point in 0..<2 {
+      let values = all.filter { $0.point == PointIndex(point) }.map(\.body)
+      #expect(values == (0..<20_000).map { .reading(.signed(Int64($0))) })
+    }
+    #expect(rest.nextSeq == 40_001)
+    #expect(rest.state.books == PipelineState.Books(acquired: 40_000, ringDropped: 0))
+  }
+
+  @Test func aStalledDiskLosesOnlyWhatTheRingsRefuseAndCountsIt() throws {
+    let bench = try start([point("a.x", .raw)], ringSize: 64)
+    // Each commit costs memory until the queue is full; nobody empties it here.
+    var pushed: UInt64 = 0
+    while !bench.queue.isFull {
+      for _ in 0..<64 {
+        bench.sources[0].push(
+          Reading(point: 0, at: SystemClock.moment, value: .double(Double(pushed) * 1.000_000_1)))
+        pushed += 1
+      }
+      bench.pipeline.wake.raise()
+    }
+    for _ in 0..<1000 {
+      bench.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(0)))
+      pushed += 1
+    }
+    #expect(bench.sources[0].meter.ringDropped.load(ordering: .relaxed) >= 1000 - 64)
+    let rest = try #require(bench.pipeline.finish())
+    let stored = takeAll(bench.queue).reduce(0) { $0 + $1.rowCount }
+    #expect(rest.state.books.acquired == pushed)
+    #expect(UInt64(stored) + rest.state.books.ringDropped == pushed)
+  }
+
+  @Test func openWindowsAreInEveryCommitAndSurviveTheEnd() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 86_400))])
+    for number in 1...10 {
+      bench.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(Int64(number))))
+    }
+    let rest = try #require(bench.pipeline.finish())
+    let commits = takeAll(bench.queue)
+    #expect(try rows(commits).isEmpty)
+    for usesCheckpoint in [true, false] {
+      var replay = PipelineReplay()
+      for commit in commits {
+        commit.setState(usesCheckpoint: usesCheckpoint)
+        replay.apply(
+          StoredCommit(
+            firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogueID: commit.catalogue.id,
+            boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes()), catalogue: commit.catalogue)
+      }
+      #expect(replay.state.books.acquired == 10)
+      #expect(replay.state.windows.map(\.window.count) == [10])
+      #expect(replay.state.windows.map(\.window.sum) == [55])
+    }
+    #expect(rest.state.windows.map(\.window.count) == [10])
+  }
+
+  @Test func nothingIsCommittedWhenNothingWasRead() throws {
+    let bench = try start([point("a.x", .raw)])
+    let deadline = SystemClock.boot.advanced(by: .milliseconds(100))
+    while SystemClock.boot < deadline { bench.pipeline.wake.raise() }
+    _ = bench.pipeline.finish()
+    #expect(takeAll(bench.queue).isEmpty)
+  }
+
+  @Test func aSecondPipelineGoesOnWhereTheFirstEnded() throws {
+    let points = [point("a.x", .tumbling(seconds: 86_400))]
+    let first = try start(points)
+    first.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(1)))
+    let rest = try #require(first.pipeline.finish())
+    let second = try start(points, state: rest.state)
+    second.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(2)))
+    let end = try #require(second.pipeline.finish())
+    #expect(end.state.books.acquired == 2)
+    #expect(end.state.windows.map(\.window.count) == [2])
+    #expect(end.state.windows.map(\.window.isPartial) == [true])
+  }
+}
+
+@Suite struct DaemonOptionsTests {
+  @Test func systemdsDirectoriesAreTheDefaults() {
+    let environment = ["STATE_DIRECTORY": "/s", "RUNTIME_DIRECTORY": "/r", "CREDENTIALS_DIRECTORY": "/c"]
+    let options = DaemonOptions { environment[$0] }
+    #expect(options.stateDirectory == "/s")
+    #expect(options.socketPath == "/r/control.sock")
+    #expect(options.credentialsDirectory == "/c")
+    let bare = DaemonOptions { _ in nil }
+    #expect(bare.stateDirectory == "/var/lib/gateway")
+    #expect(bare.socketPath == "/run/gateway/control.sock")
+  }
+
+  @Test func unknownOptionsAndMissingValuesAreRefused() throws {
+    var options = DaemonOptions { _ in nil }
+    #expect(throws: DaemonOptions.UsageError.self) { try options.parse(["--confg", "x"]) }
+    #expect(throws: DaemonOptions.UsageError.self) { try options.parse(["--state"]) }
+    try options.parse(["--config", "c", "--state", "s", "--socket", "k", "--check"])
+    #expect(options.configPath == "c" && options.stateDirectory == "s" && options.socketPath == "k")
+    #expect(options.checksOnly)
+  }
+}
