@@ -19,6 +19,15 @@ static inline CURLcode gateway_curl_set_pointer(CURL *easy, CURLoption option, v
 static inline CURLcode gateway_curl_set_callback(CURL *easy, CURLoption option, gateway_curl_callback value) {
   return curl_easy_setopt(easy, option, value);
 }
+static inline CURLcode gateway_curl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
+  return curl_easy_setopt(easy, option, value);
+}
+static inline CURLcode gateway_curl_set_socket_callback(CURL *easy, curl_sockopt_callback value) {
+  return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, value);
+}
+static inline CURLMcode gateway_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+  return curl_multi_setopt(multi, option, value);
+}
 static inline CURLcode gateway_curl_get_long(CURL *easy, CURLINFO info, long *value) {
   return curl_easy_getinfo(easy, info, value);
 }

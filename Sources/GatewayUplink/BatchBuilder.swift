@@ -1,0 +1,178 @@
+package import GatewayCore
+
+/// A batch ready to travel, byte for byte as often as it takes.
+package struct SealedBatch: ~Copyable, Sendable {
+  fileprivate var buffer = ByteBuffer(capacity: 64)
+  fileprivate var start = 0
+  package fileprivate(set) var rows: ClosedRange<UInt64> = 0...0
+  package fileprivate(set) var key = ""
+
+  package init() {}
+
+  /// The bytes stay where they are until the batch is sealed anew.
+  package borrowing func withBody<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    buffer.withBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+  }
+}
+
+/// Turns stored commits into one batch at a time: consecutive rows, up to the limits of rows and bytes. Reads the
+/// queue forwards from `next` and settles nothing. Its buffers are reused; they grow to the largest batch and no
+/// further. Owned by the forwarder's thread.
+package struct BatchBuilder: ~Copyable {
+  private let queue: any DeliveryQueue
+  private let maximumBytes: Int
+  private var format: NativeJSON
+  private var gzip: GzipEncoder?
+  private var json = ByteBuffer(capacity: 4096)
+  private var commit = CommitCursor()
+  private var catalogueID: UInt32?
+  /// The first row that is not in the draft.
+  private var next: UInt64
+  private var count = 0
+
+  /// The draft is full, or rows that cannot be read lie behind it.
+  package private(set) var isComplete = false
+  /// Rows right behind the draft that the store cannot give back.
+  package private(set) var lost: ClosedRange<UInt64>?
+
+  package init(_ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue) {
+    self.queue = queue
+    maximumBytes = destination.maximumBytes
+    format = NativeJSON(gateway: gateway, stream: queue.stream)
+    gzip = destination.usesGzip ? GzipEncoder() : nil
+    next = queue.settledThrough + 1
+    format.begin(&json)
+  }
+
+  /// The rows of the draft; nil while it is empty.
+  package var rows: ClosedRange<UInt64>? { count > 0 ? next - UInt64(count)...next - 1 : nil }
+
+  /// Throws the draft away and goes on with row `seq`.
+  package mutating func restart(at seq: UInt64) {
+    if seq != next { commit.close() }
+    next = seq
+    lost = nil
+    begin()
+  }
+
+  private mutating func begin() {
+    count = 0
+    isComplete = false
+    format.begin(&json)
+  }
+
+  /// Goes on behind the lost rows; the caller has settled them.
+  package mutating func skipLost() {
+    if let lost { restart(at: lost.upperBound + 1) }
+  }
+
+  /// Extends the draft by what is stored.
+  package mutating func fill(rowLimit: Int) {
+    while !isComplete && lost == nil {
+      if commit.isAtEnd && !open() { return }
+      appendRows(rowLimit)
+    }
+  }
+
+  /// Opens the commit that holds `next`; false when there is none, which may be because rows are lost.
+  private mutating func open() -> Bool {
+    guard next <= queue.storedThrough else { return false }
+    switch queue.read(at: next) {
+    case .end: return false
+    case .gap(let through): lose(through: through)
+    case .commit(let found):
+      if found.firstSeq > next { lose(through: found.firstSeq - 1) }
+      guard found.firstSeq <= next, found.rowCount > 0, found.lastSeq >= next else { return false }
+      if catalogueID != found.catalogueID {
+        guard let catalogue = queue.catalogue(found.catalogueID) else {
+          lose(through: found.lastSeq)
+          return false
+        }
+        format.use(catalogue)
+        catalogueID = found.catalogueID
+      }
+      if commit.open(found, at: next) { return true }
+      lose(through: found.lastSeq)
+    }
+    return false
+  }
+
+  private mutating func lose(through last: UInt64) {
+    guard last >= next else { return }
+    lost = next...last
+    isComplete = count > 0
+    commit.close()
+  }
+
+  private mutating func appendRows(_ rowLimit: Int) {
+    let byteLimit = maximumBytes - format.longestRow - 2
+    while !commit.isAtEnd {
+      if count >= rowLimit || (count > 0 && json.count > byteLimit) {
+        isComplete = true
+        return
+      }
+      guard let row = commit.next(), format.append(row, seq: next, to: &json) else {
+        return lose(through: commit.lastSeq)
+      }
+      next += 1
+      count += 1
+    }
+    if count >= rowLimit || json.count > byteLimit { isComplete = true }
+  }
+
+  /// Moves the draft into `batch`, whose old bytes are dropped, and begins the next one.
+  package mutating func seal(into batch: inout SealedBatch) {
+    guard let rows else { preconditionFailure("BUG: sealing an empty draft") }
+    batch.rows = rows
+    batch.key = "\"\(queue.stream)-\(rows.lowerBound)-\(rows.upperBound)\""
+    batch.start = format.finish(&json, rows: rows)
+    if gzip != nil {
+      batch.buffer.removeAll()
+      json.withBytes { bytes in
+        gzip!.append(UnsafeRawBufferPointer(rebasing: bytes[batch.start...]), to: &batch.buffer)
+      }
+      batch.start = 0
+    } else {
+      swap(&json, &batch.buffer)
+    }
+    begin()
+  }
+}
+
+/// The rows of one commit that are still to be read, with the memory they lie in.
+private struct CommitCursor: ~Copyable {
+  private var payload = ByteBuffer(capacity: 4096)
+  private var decoder = RowDecoder(UnsafeRawBufferPointer(start: nil, count: 0), rowCount: 0)
+  private var remaining = 0
+  private(set) var lastSeq: UInt64 = 0
+
+  init() {}
+
+  var isAtEnd: Bool { remaining == 0 }
+
+  mutating func close() { remaining = 0 }
+
+  /// Stands before row `seq` of `commit`; false when the rows before it cannot be decoded.
+  mutating func open(_ commit: StoredCommit, at seq: UInt64) -> Bool {
+    payload.removeAll()
+    payload.append(commit.payload)
+    // The bytes stay where they are until the next `open`, which replaces the decoder too.
+    decoder = RowDecoder(payload.withBytes { $0 }, rowCount: commit.rowCount)
+    remaining = commit.rowCount
+    lastSeq = commit.lastSeq
+    for _ in commit.firstSeq..<seq {
+      guard next() != nil else { return false }
+    }
+    return true
+  }
+
+  /// nil where the payload is not what the encoder writes.
+  mutating func next() -> Row? {
+    guard let row = try? decoder.next() else {
+      remaining = 0
+      return nil
+    }
+    remaining -= 1
+    return row
+  }
+}

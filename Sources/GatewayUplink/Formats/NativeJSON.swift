@@ -1,0 +1,229 @@
+package import GatewayCore
+
+/// Writes the contract's native batch, `{"gateway":…,"stream":…,"first":…,"last":…,"readings":[…]}`, row by row.
+/// Relies on the caller for rows in the order of their numbers. The hot path of the uplink: whatever is the same
+/// for every row of a point is formatted once for each catalogue.
+package struct NativeJSON: ~Copyable {
+  private let gateway: String
+  private let stream: StreamID
+  private var fragments = PointFragments([])
+  private var timeText = TimeText()
+  /// Room before the readings for the head, whose `last` is known only when the batch is sealed.
+  private let headRoom: Int
+
+  package init(gateway: String, stream: StreamID) {
+    self.gateway = gateway
+    self.stream = stream
+    var longest = ByteBuffer(capacity: 256)
+    Self.appendHead(gateway, stream, UInt64.max...UInt64.max, to: &longest)
+    headRoom = longest.count
+  }
+
+  /// Bytes that a batch needs beside its rows, at most.
+  package var overhead: Int { headRoom + 2 }
+  /// Bytes that a row of the present catalogue needs, at most.
+  package var longestRow: Int { fragments.longest + 480 }
+
+  /// The following rows refer to these points.
+  package mutating func use(_ catalogue: Catalogue) { fragments = PointFragments(catalogue.points) }
+
+  package borrowing func begin(_ buffer: inout ByteBuffer) {
+    buffer.removeAll()
+    buffer.append(zeros: headRoom)
+  }
+
+  /// Completes the batch; returns where in `buffer` it begins.
+  package borrowing func finish(_ buffer: inout ByteBuffer, rows: ClosedRange<UInt64>) -> Int {
+    buffer.append("]}")
+    var head = ByteBuffer(capacity: 256)
+    Self.appendHead(gateway, stream, rows, to: &head)
+    let start = headRoom - head.count
+    buffer.withMutableBytes { bytes in
+      head.withBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[start..<headRoom]).copyMemory(from: $0) }
+    }
+    return start
+  }
+
+  private static func appendHead(
+    _ gateway: String, _ stream: StreamID, _ rows: ClosedRange<UInt64>, to head: inout ByteBuffer
+  ) {
+    head.append("{\"gateway\":")
+    JSONWriter.append(string: gateway, to: &head)
+    head.append(",\"stream\":\"")
+    head.append(stream.description)
+    head.append("\",\"first\":")
+    JSONWriter.append(integer: rows.lowerBound, to: &head)
+    head.append(",\"last\":")
+    JSONWriter.append(integer: rows.upperBound, to: &head)
+    head.append(",\"readings\":[")
+  }
+
+  /// Appends one row; false, and nothing appended, when the catalogue has no such point.
+  package mutating func append(_ row: Row, seq: UInt64, to buffer: inout ByteBuffer) -> Bool {
+    guard row.point < fragments.count else { return false }
+    buffer.reserve(longestRow)
+    buffer.append(buffer.count > headRoom ? ",{\"seq\":" : "{\"seq\":")
+    JSONWriter.append(integer: seq, to: &buffer)
+    fragments.appendName(row.point, to: &buffer)
+    timeText.append(row.time, to: &buffer)
+    switch row.body {
+    case .reading(nil): break
+    case .reading(let value?):
+      buffer.append(",\"value\":")
+      JSONWriter.append(value: value, to: &buffer)
+    case .window(let summary):
+      Self.append(summary, fragments.functions(row.point), to: &buffer)
+    }
+    if row.quality == .good && row.timeQuality == .synced {
+      fragments.appendUnitAndGood(row.point, to: &buffer)
+    } else {
+      fragments.appendUnit(row.point, to: &buffer)
+      Self.appendQuality(row.quality, row.reason, row.timeQuality, to: &buffer)
+    }
+    return true
+  }
+
+  private static func append(
+    _ summary: WindowSummary, _ functions: WindowFunctions, to buffer: inout ByteBuffer
+  ) {
+    func put(_ key: StaticString, _ function: WindowFunctions, _ number: Double) {
+      guard functions.contains(function), summary.count > 0 else { return }
+      buffer.append(key)
+      JSONWriter.append(double: number, to: &buffer)
+    }
+    buffer.append(",\"window\":")
+    JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)
+    put(",\"mean\":", .mean, summary.mean)
+    put(",\"min\":", .min, summary.min)
+    put(",\"max\":", .max, summary.max)
+    if functions.contains(.last), summary.count > 0 {
+      buffer.append(",\"last\":")
+      JSONWriter.append(value: summary.last, to: &buffer)
+    }
+    if functions.contains(.count) {
+      buffer.append(",\"count\":")
+      JSONWriter.append(integer: summary.count, to: &buffer)
+    }
+    put(",\"sum\":", .sum, summary.sum)
+    put(",\"stddev\":", .standardDeviation, summary.standardDeviation)
+    if summary.isPartial { buffer.append(",\"partial\":true") }
+    if summary.bad > 0 {
+      buffer.append(",\"bad\":")
+      JSONWriter.append(integer: summary.bad, to: &buffer)
+    }
+  }
+
+  private static func appendQuality(
+    _ quality: Quality, _ reason: QualityReason, _ timeQuality: TimeQuality, to buffer: inout ByteBuffer
+  ) {
+    buffer.append(",\"quality\":\"")
+    buffer.append(quality.word)
+    if quality != .good {
+      buffer.append("\",\"reason\":\"")
+      buffer.append(reason.word)
+    }
+    if timeQuality != .synced {
+      buffer.append("\",\"timeQuality\":\"")
+      buffer.append(timeQuality.word)
+    }
+    buffer.append("\"}")
+  }
+}
+
+/// What is the same in every row of a point, formatted once: `,"point":"…","time":"` and then
+/// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it.
+private struct PointFragments: ~Copyable {
+  private struct Place {
+    var start: Int
+    var nameEnd: Int
+    var unitEnd: Int
+    var end: Int
+    var functions: WindowFunctions
+  }
+
+  private var text = ByteBuffer(capacity: 64)
+  private let places: UnsafeMutableBufferPointer<Place>
+  /// Bytes of the longest point's fragments.
+  private(set) var longest = 0
+
+  init(_ points: [PointDescription]) {
+    places = .allocate(capacity: points.count)
+    for (index, point) in points.enumerated() {
+      let start = text.count
+      text.append(",\"point\":")
+      JSONWriter.append(string: point.name, to: &text)
+      text.append(",\"time\":\"")
+      let nameEnd = text.count
+      if let unit = point.unit {
+        text.append(",\"unit\":")
+        JSONWriter.append(string: unit, to: &text)
+      }
+      let unitEnd = text.count
+      text.append(",\"quality\":\"good\"}")
+      let place = Place(
+        start: start, nameEnd: nameEnd, unitEnd: unitEnd, end: text.count, functions: point.functions)
+      places.initializeElement(at: index, to: place)
+      longest = max(longest, text.count - start)
+    }
+  }
+
+  deinit { places.deallocate() }
+
+  var count: Int { places.count }
+
+  // The callers have checked that `point` lies below `count`.
+  borrowing func functions(_ point: PointIndex) -> WindowFunctions { places[Int(point)].functions }
+
+  borrowing func appendName(_ point: PointIndex, to buffer: inout ByteBuffer) {
+    let place = places[Int(point)]
+    append(place.start, place.nameEnd, to: &buffer)
+  }
+
+  borrowing func appendUnit(_ point: PointIndex, to buffer: inout ByteBuffer) {
+    let place = places[Int(point)]
+    append(place.nameEnd, place.unitEnd, to: &buffer)
+  }
+
+  borrowing func appendUnitAndGood(_ point: PointIndex, to buffer: inout ByteBuffer) {
+    let place = places[Int(point)]
+    append(place.nameEnd, place.end, to: &buffer)
+  }
+
+  @inline(__always)
+  private borrowing func append(_ start: Int, _ end: Int, to buffer: inout ByteBuffer) {
+    text.withBytes { buffer.append(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+  }
+}
+
+/// The text of the latest timestamp with its closing quote: rows of one poll share it, and those of one second
+/// differ in three digits.
+private struct TimeText: ~Copyable {
+  private var text = ByteBuffer(capacity: 64)
+  private var microseconds = Int64.min
+  private var second = Int64.min
+
+  mutating func append(_ time: Timestamp, to buffer: inout ByteBuffer) {
+    if time.microseconds != microseconds || text.count == 0 { format(time) }
+    text.withBytes { buffer.append($0) }
+  }
+
+  private mutating func format(_ time: Timestamp) {
+    microseconds = time.microseconds
+    let (whole, fraction) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+    if whole == second && fraction >= 0 {
+      let milliseconds = fraction / 1000
+      text.withMutableBytes { bytes in
+        bytes[20] = UInt8(truncatingIfNeeded: 0x30 + milliseconds / 100)
+        bytes[21] = UInt8(truncatingIfNeeded: 0x30 + milliseconds / 10 % 10)
+        bytes[22] = UInt8(truncatingIfNeeded: 0x30 + milliseconds % 10)
+      }
+      return
+    }
+    text.removeAll()
+    time.append(to: &text)
+    text.append(UInt8(ascii: "\""))
+    // Times that are clamped, or before 1970 and rounded down, are always formatted whole.
+    let isOrdinary = microseconds >= 0 && microseconds < 253_402_300_799_000_000
+    second = isOrdinary ? whole : .min
+  }
+}

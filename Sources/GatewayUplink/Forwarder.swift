@@ -1,0 +1,134 @@
+package import GatewayCore
+package import GatewaySystem
+internal import Synchronization
+
+/// Delivers one destination's rows, on a thread of its own: takes batches from the outbox, carries them with the
+/// transport, and settles what was accepted. Relies on the queue for durability: nothing is lost when it is
+/// stopped, or killed, at any instant. All of its functions may be called from any thread.
+package final class Forwarder: Sendable {
+  /// How the deliveries go, for `gatewayctl status`.
+  package struct Status: Equatable, Sendable {
+    /// ok; warning: the platform is away or busy; critical: only a person can mend it.
+    package var state: StatusSnapshot.State = .ok
+    package var lastSuccess: Timestamp?
+    /// The last failure in one sentence, kept after recovery; nil while there was none.
+    package var lastError: String?
+    /// Seconds until the next attempt; nil when none is being waited for.
+    package var retryIn: Double?
+
+    package init() {}
+  }
+
+  /// A watchdog may ask for a beat every five seconds.
+  private static let longestWait = Duration.seconds(4)
+
+  private let destination: DestinationConfig
+  private let gateway: String
+  private let queue: any DeliveryQueue
+  private let files: SecretFiles
+  private let heartbeat: Heartbeat
+  private let wake: EventSignal
+  private let isStopping = Atomic<Bool>(false)
+  private let isFlushing = Atomic<Bool>(false)
+  private let current = Mutex((status: Status(), retryTime: BootTime?.none))
+  private let thread = Mutex<WorkerThread?>(nil)
+
+  package init(
+    destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, credentialsDirectory: String?,
+    configDirectory: String, heartbeat: Heartbeat
+  ) throws(SystemError) {
+    self.destination = destination
+    self.gateway = gateway
+    self.queue = queue
+    files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
+    self.heartbeat = heartbeat
+    wake = try EventSignal()
+  }
+
+  /// Begins to deliver. Called once.
+  package func start() throws(SystemError) {
+    queue.onStored { [wake] in wake.raise() }
+    var worker: WorkerThread? = try WorkerThread(name: "up-\(destination.name)") { [self] in
+      run(over: CurlTransport(destination, files: files, wake: wake))
+    }
+    thread.withLock { swap(&$0, &worker) }
+  }
+
+  /// Sends everything that is stored now without lingering, and ends a wait after a failure.
+  package func flush() {
+    isFlushing.store(true, ordering: .releasing)
+    wake.raise()
+  }
+
+  /// Stops within a second; a batch in flight is dropped and its rows stay queued.
+  package func requestStop() {
+    isStopping.store(true, ordering: .releasing)
+    wake.raise()
+  }
+
+  package func join() {
+    if let worker = thread.withLock({ $0.take() }) { worker.join() }
+  }
+
+  package var status: Status {
+    current.withLock { current in
+      var status = current.status
+      status.retryIn = current.retryTime.map { max(SystemClock.boot.duration(to: $0).seconds, 0) }
+      return status
+    }
+  }
+
+  // MARK: - The thread
+
+  private func run(over transport: some Transport) {
+    var outbox = Outbox(destination, gateway: gateway, queue: queue)
+    while !isStopping.load(ordering: .acquiring) {
+      heartbeat.beat()
+      let now = SystemClock.boot
+      var mustPost = outbox.advance(at: now)
+      if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
+      if mustPost { post(outbox.batch, over: transport) }
+      note(outbox.phase)
+      guard let outcome = transport.turn(timeout: wait(outbox.wakeTime)) else { continue }
+      let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
+      if end.mustPost { post(outbox.batch, over: transport) }
+      note(end.verdict)
+    }
+    transport.cancel()
+  }
+
+  private func post(_ batch: borrowing SealedBatch, over transport: some Transport) {
+    let key = batch.key
+    batch.withBody { transport.begin($0, key: key) }
+  }
+
+  private func wait(_ wakeTime: BootTime?) -> Duration {
+    guard let wakeTime else { return Self.longestWait }
+    return min(max(SystemClock.boot.duration(to: wakeTime), .zero), Self.longestWait)
+  }
+
+  // MARK: - The status
+
+  private func note(_ phase: ForwarderState.Phase) {
+    var retryTime: BootTime?
+    if case .waiting(let until) = phase { retryTime = until }
+    current.withLock { $0.retryTime = retryTime }
+  }
+
+  private func note(_ verdict: DeliveryVerdict) {
+    current.withLock { current in
+      switch verdict {
+      case .accepted:
+        current.status.state = .ok
+        current.status.lastSuccess = SystemClock.time
+      case .keep(let trouble, let cause, _):
+        current.status.state = trouble == .misconfigured ? .critical : .warning
+        current.status.lastError = "cannot deliver to \"\(destination.name)\": \(cause)"
+      case .tooLarge:
+        current.status.state = .warning
+        current.status.lastError =
+          "cannot deliver to \"\(destination.name)\": status 413, the batch is too large"
+      }
+    }
+  }
+}
