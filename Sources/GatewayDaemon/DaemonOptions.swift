@@ -1,3 +1,5 @@
+package import GatewayCore
+package import GatewayYAML
 internal import Glibc
 
 /// The command line of `gatewayd`.
@@ -52,6 +54,20 @@ package struct DaemonOptions: Equatable, Sendable {
       throw UsageError(sentence: "\(option) needs a value")
     }
     return value
+  }
+
+  /// Where relative names in the configuration are looked for.
+  package var configDirectory: String {
+    guard let slash = configPath.lastIndex(of: "/") else { return "." }
+    return slash == configPath.startIndex ? "/" : String(configPath[..<slash])
+  }
+
+  package func loadConfiguration() -> Result<GatewayConfig, ConfigFile.Failure> {
+    do throws(ConfigFile.Failure) {
+      return .success(try ConfigFile.load(path: configPath))
+    } catch {
+      return .failure(error)
+    }
   }
 
   package static func environmentValue(_ name: String) -> String? {

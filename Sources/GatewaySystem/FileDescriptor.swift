@@ -89,3 +89,10 @@ package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) 
     }
   }
 }
+
+/// Makes a directory for its owner alone, unless something of that name is there; its parent must exist.
+package func makeDirectory(_ path: String) throws(SystemError) {
+  guard mkdir(path, 0o700) != 0 else { return }
+  let code = errno
+  if code != EEXIST { throw SystemError("cannot make directory \"\(path)\"", code: code) }
+}

@@ -1,0 +1,94 @@
+internal import CSystem
+internal import GatewayCore
+internal import GatewaySystem
+internal import GatewayYAML
+internal import Glibc
+
+/// `gatewayd` from the command line to the exit code.
+package enum Daemon {
+  /// A worker that has not beaten for this long is taken for dead: longer than any bus's timeout or upload may
+  /// hold it, shorter than the unit's WatchdogSec.
+  private static let longestSilence = Duration.seconds(20)
+
+  package static func run(_ arguments: [String]) -> Int32 {
+    var options = DaemonOptions()
+    do throws(DaemonOptions.UsageError) {
+      try options.parse(arguments)
+    } catch {
+      printError("gatewayd: \(error.sentence)\n\(DaemonOptions.usage)")
+      return ExitCode.usage
+    }
+    if options.showsHelp {
+      printOut(DaemonOptions.usage)
+      return ExitCode.success
+    }
+    if options.showsVersion {
+      printOut("gatewayd \(GatewayVersion.text)\n")
+      return ExitCode.success
+    }
+    switch options.loadConfiguration() {
+    case .failure(let failure):
+      printError("\(failure)\n")
+      return ExitCode.configuration
+    case .success(let config) where options.checksOnly:
+      printOut("\(options.configPath): ok: \(config.summary)\n")
+      return ExitCode.success
+    case .success(let config):
+      return serve(options, config)
+    }
+  }
+
+  private static func serve(_ options: DaemonOptions, _ config: GatewayConfig) -> Int32 {
+    // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
+    mallopt(Int32(M_ARENA_MAX), 1)
+    do {
+      let signals = try Signals()
+      let service = ServiceManager()
+      let gateway = try Gateway(options: options, config: config)
+      gateway.listen()
+      service.ready(config.summary)
+      JournalLog.line(.notice, "\(GatewayVersion.text) started: \(config.summary)")
+      supervise(gateway, signals, service)
+      service.stopping()
+      signals.restoreTermination()
+      gateway.stop()
+      return ExitCode.success
+    } catch let failure as StartFailure {
+      JournalLog.line(.error, "\(failure)")
+      return failure.exitCode
+    } catch {
+      JournalLog.line(.error, "\(error)")
+      return ExitCode.osError
+    }
+  }
+
+  /// Until SIGTERM: feeds the watchdog while every worker lives, and reloads on SIGHUP.
+  private static func supervise(_ gateway: Gateway, _ signals: Signals, _ service: ServiceManager) {
+    let interval = min(service.watchdogInterval ?? .seconds(5), .seconds(5))
+    var nextPing = SystemClock.boot
+    while true {
+      if SystemClock.boot >= nextPing {
+        nextPing = SystemClock.boot.advanced(by: interval)
+        gateway.refreshClock()
+        feed(service, gateway)
+      }
+      switch signals.wait(timeout: .seconds(1)) {
+      case .terminate: return
+      case .reload:
+        service.reloading()
+        _ = gateway.reload()
+        service.ready("reloaded")
+      case nil: gateway.refreshClock()
+      }
+    }
+  }
+
+  private static func feed(_ service: ServiceManager, _ gateway: Gateway) {
+    let silent = gateway.heartbeats.filter { $0.age > longestSilence }
+    for worker in silent {
+      JournalLog.write(
+        .error, kind: "watchdog", "\(worker.name) has not moved for \(Int(worker.age.seconds)) s")
+    }
+    if silent.isEmpty { service.watchdog() }
+  }
+}
