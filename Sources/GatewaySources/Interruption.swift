@@ -7,34 +7,38 @@ internal import Synchronization
 /// The lock makes sure that a descriptor is never shut down after its owner closed it (the number may then
 /// be another's); the owner therefore withdraws it before closing.
 package final class Interruption: Sendable {
-  private struct State {
-    var descriptor: Int32?
-    var isInterrupted = false
-  }
-
-  private let state = Mutex(State())
+  private let gate = Mutex(())
+  // The gate guards them; atomics all the same, because ThreadSanitizer does not see into the slow path of a
+  // contended Mutex, and would cry at each stop.
+  private let descriptor = Atomic<Int32>(-1)
+  private let wasInterrupted = Atomic<Bool>(false)
 
   package init() {}
 
   package func interrupt() {
-    state.withLock {
-      $0.isInterrupted = true
-      if let descriptor = $0.descriptor { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+    gate.withLock { _ in
+      wasInterrupted.store(true, ordering: .releasing)
+      cut()
     }
   }
 
-  package var isInterrupted: Bool { state.withLock { $0.isInterrupted } }
+  package var isInterrupted: Bool { wasInterrupted.load(ordering: .acquiring) }
 
   /// The owner waits on this socket from now on.
   func publish(_ descriptor: Int32) {
-    state.withLock {
-      $0.descriptor = descriptor
-      if $0.isInterrupted { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+    gate.withLock { _ in
+      self.descriptor.store(descriptor, ordering: .relaxed)
+      if isInterrupted { cut() }
     }
   }
 
   /// To be called before the descriptor is closed.
   func withdraw() {
-    state.withLock { $0.descriptor = nil }
+    gate.withLock { _ in descriptor.store(-1, ordering: .relaxed) }
+  }
+
+  private func cut() {
+    let number = descriptor.load(ordering: .relaxed)
+    if number >= 0 { _ = shutdown(number, Int32(SHUT_RDWR)) }
   }
 }
