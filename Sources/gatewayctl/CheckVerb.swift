@@ -1,15 +1,29 @@
-// `gatewayctl check FILE`: the mistakes of a configuration, without the daemon; exits 0 or 78.
+// `gatewayctl check FILE`: the mistakes of a configuration, without the daemon; exits 0, 78, or 66 where there
+// is no file to read.
 internal import GatewayControl
 internal import GatewayCore
+internal import GatewayYAML
 
 extension Invocation {
   func runCheck() -> Int32 {
-    printError("cannot check \"\(arguments[0].plain)\": this build reads no configuration")
-    return ExitCode.failure
+    let file = arguments[0]
+    do throws(ConfigFile.Failure) {
+      printOut(Self.summary(try ConfigFile.load(path: file), file: file.plain))
+      return ExitCode.ok
+    } catch {
+      switch error {
+      case .unreadable:
+        printError(error.description.plain)
+        return ExitCode.cannotRead
+      case .wrong:
+        for line in error.description.split(separator: "\n") { printError(line: String(line).plain) }
+        return ExitCode.configuration
+      }
+    }
   }
 
   /// What a good file holds, `FILE: ok: 3 buses, 12 devices, 240 points, 1 destination`.
-  static func summary(_ config: GatewayConfig, file: String) -> String {
+  private static func summary(_ config: GatewayConfig, file: String) -> String {
     let parts = [
       counted(config.buses.count, "bus", "buses"), counted(config.devices.count, "device", "devices"),
       counted(config.devices.reduce(0) { $0 + $1.points.count }, "point", "points"),

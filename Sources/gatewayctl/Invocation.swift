@@ -71,7 +71,7 @@ struct Invocation {
   }
 
   private static func unknown(_ noun: String, _ word: String, _ known: [String]) -> UsageError {
-    let hint = closestVerb(to: word, in: known).map { ", did you mean \"\($0)\"?" } ?? ""
+    let hint = nearestWord(to: word, in: known).map { ", did you mean \"\($0)\"?" } ?? ""
     return UsageError(sentence: "unknown \(noun) \"\(word.plain)\"\(hint)")
   }
 
