@@ -1,4 +1,5 @@
-// `gatewayctl check FILE`: the mistakes of a configuration, without the daemon; exits 0, 66 or 78.
+// `gatewayctl check FILE`: the mistakes of a configuration, without the daemon; exits 0, 78, or 66 where there
+// is no file to read.
 internal import GatewayControl
 internal import GatewayCore
 internal import GatewayYAML
@@ -11,9 +12,14 @@ extension Invocation {
       printOut("\(file.plain): ok: \(config.summary)\n")
       return ExitCode.ok
     } catch {
-      printError(line: "\(error)")
-      if case .unreadable = error { return ExitCode.cannotRead }
-      return ExitCode.configuration
+      switch error {
+      case .unreadable:
+        printError(error.description.plain)
+        return ExitCode.cannotRead
+      case .wrong:
+        for line in error.description.split(separator: "\n") { printError(line: String(line).plain) }
+        return ExitCode.configuration
+      }
     }
   }
 }

@@ -135,6 +135,39 @@ import Testing
           code: 64, output: "", errors: "gatewayctl: \(sentence)\ngatewayctl: try 'gatewayctl help'\n"))
   }
 
+  @Test func checkNamesEachMistakeAtItsPlace() throws {
+    let scratch = Scratch()
+    let file = "\(scratch.path)/gateway.yaml"
+    func check(_ text: String) -> Outcome {
+      let number = creat(file, 0o600)
+      _ = text.withCString { write(number, $0, strlen($0)) }
+      close(number)
+      return run([Self.program, "check", file])
+    }
+    let good = """
+      gateway: {id: cabinet-0417}
+      buses: [{name: lan, type: modbus-tcp, address: "192.0.2.10:502"}]
+      devices:
+        - {name: canopy, bus: lan, unit: 7, points: [{name: fan, at: coil 3}, {name: door, at: discrete 1}]}
+      destinations: [{name: platform, url: "https://data.city.example/v1/batches"}]
+
+      """
+    let summary = "1 bus, 1 device, 2 points, 1 destination"
+    #expect(check(good) == Outcome(code: 0, output: "\(file): ok: \(summary)\n", errors: ""))
+    let wrong = check(good + "devicse: []\nstore: {capacity: 3}\n")
+    #expect(wrong.code == 78)
+    #expect(wrong.output == "")
+    let lines = wrong.errors.split(separator: "\n")
+    #expect(lines.count == 2)
+    #expect(lines.first?.hasPrefix("\(file):6:1: ") == true)
+    #expect(lines.last?.hasPrefix("\(file):7:") == true)
+    unlink(file)
+    let sentence = "cannot read \"\(file)\": No such file or directory"
+    #expect(
+      run([Self.program, "check", file]) == Outcome(code: 66, output: "", errors: "gatewayctl: \(sentence)\n")
+    )
+  }
+
   @Test func helpAndVersionNeedNoDaemon() {
     #expect(
       run([Self.program, "--version"])
