@@ -15,8 +15,8 @@ extension ConfigCheck {
     case gpio, serial
   }
 
-  /// Each bus has a thread of its own.
-  private static let mostBuses = 1024
+  /// Each bus has a thread and two descriptors of its own, and libmodbus waits with select(2), which ends at 1024.
+  private static let mostBuses = 400
 
   func buses(_ nodes: [ConfigNode]) -> [CheckedBus] {
     if nodes.count > Self.mostBuses {

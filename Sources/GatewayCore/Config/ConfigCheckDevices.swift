@@ -20,7 +20,7 @@ extension ConfigCheck {
     device.bus = bus?.name ?? ""
     // A device on a bus of another version follows that version's keys: the bus has its problem already.
     if let bus, bus.config == nil { return device }
-    device.unit = UInt8(keys.optional("unit", .integer(0...255)) ?? 1)
+    device.unit = UInt8(keys.optional("unit", Self.modbusUnit) ?? 1)
     let sampling = defaults.overridden(by: &keys)
     let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
     let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
@@ -79,6 +79,11 @@ extension ConfigCheck {
     guard last > 65_535 else { return }
     let sentence = "a \(layout.type.rawValue) at \(at.table.word) \(at.address) would end at \(last)"
     log.add(place, "\(sentence); the last register is 65535")
+  }
+
+  /// 248 to 254 are reserved (Modbus over Serial Line 1.02, section 2.2), and libmodbus refuses them.
+  private static var modbusUnit: ScalarForm<Int> {
+    .integer(0...255).map("a unit from 0 to 247, or 255") { 248...254 ~= $0 ? nil : $0 }
   }
 
   private static var kind: ScalarForm<PointKind> {
