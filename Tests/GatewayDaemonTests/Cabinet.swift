@@ -1,0 +1,160 @@
+import GatewayCore
+import GatewaySimulator
+import GatewaySystem
+import Glibc
+import Testing
+
+/// One cabinet with the real programs: a simulated field and platform in the test, `gatewayd` and `gatewayctl` as
+/// processes of their own.
+final class Cabinet {
+  struct Failure: Error, CustomStringConvertible { var description: String }
+
+  let directory: String
+  let field: FieldSimulator
+  let platform: PlatformSimulator
+  private(set) var gateway: ChildProcess?
+  private var config = ""
+
+  /// A field of `devices` units, each with ten holding registers that count, and a platform.
+  init(devices: Int = 3, registers: [FieldRegister]? = nil) throws {
+    directory = try TemporaryDirectory.make(prefix: "gateway-test")
+    let units = (1...devices).map(UInt8.init)
+    let content =
+      registers ?? [FieldRegister(.holding, 0, words: (0..<10).map { UInt16($0 * 7) })]
+    field = try FieldSimulator(
+      FieldDescription(servers: [FieldServer(devices: [FieldDevice(units: units, registers: content)])]))
+    var options = PlatformSimulator.Options()
+    options.keptRows = 100_000
+    platform = try PlatformSimulator(options)
+  }
+
+  deinit {
+    gateway = nil
+    field.stop()
+    platform.stop()
+    TemporaryDirectory.remove(directory)
+  }
+
+  var configPath: String { "\(directory)/gateway.yaml" }
+  var socketPath: String { "\(directory)/control.sock" }
+  var statePath: String { "\(directory)/state" }
+
+  /// Where the programs are: beside the test bundle, or where `GATEWAY_BINARIES` says.
+  static func program(_ name: String) throws -> String {
+    if let given = getenv("GATEWAY_BINARIES") { return String(cString: given) + "/" + name }
+    return try programsDirectory() + "/" + name
+  }
+
+  func write(config text: String) throws {
+    config = text
+    unlink(configPath)
+    let file = try FileDescriptor.open(configPath, O_CREAT | O_WRONLY)
+    var text = text
+    let written = text.withUTF8 { file.writeAll(UnsafeRawBufferPointer($0), at: 0) }
+    guard case .success = written else { throw Failure(description: "cannot write the configuration") }
+  }
+
+  /// The usual configuration: every unit's registers, raw and windowed, as fast as a test wants it.
+  func writeUsualConfig(
+    store: String = "{capacity: 16MiB, commit: 100ms}", every: String = "50ms", retry: String = "100ms",
+    destination: String = ""
+  ) throws {
+    let devices = (1...3).map { unit in
+      """
+        - name: d\(unit)
+          bus: lan
+          unit: \(unit)
+          points:
+            - {name: raw, at: holding 0, type: uint16, window: raw}
+            - {name: second, at: holding 1, type: int16, scale: 0.1, window: 1s}
+            - {name: wide, at: holding 2, type: uint32, window: raw}
+      """
+    }.joined(separator: "\n")
+    try write(
+      config: """
+        gateway: {id: test-cabinet}
+        store: \(store)
+        defaults: {every: \(every)}
+        buses: [{name: lan, type: modbus-tcp, address: "\(field.addresses[0])", timeout: 300ms}]
+        devices:
+        \(devices)
+        destinations:
+          - {name: platform, url: "\(platform.url)", batch: {linger: 20ms}, timeout: 1s, retry: {initial: \(retry), max: 300ms}\(destination)}
+        """)
+  }
+
+  @discardableResult
+  func start() throws -> ChildProcess {
+    let process = try ChildProcess(
+      try Self.program("gatewayd"),
+      ["--config", configPath, "--state", statePath, "--socket", socketPath], mergesErrors: true)
+    gateway = process
+    return process
+  }
+
+  func startAndWait() throws {
+    try start()
+    try wait("the daemon to answer") { self.status() != nil }
+  }
+
+  /// Stops the daemon as systemd does; its exit code.
+  func stop() throws -> Int32 {
+    guard let gateway else { return -1 }
+    gateway.kill(SIGTERM)
+    guard let usage = gateway.wait(timeout: .seconds(10)) else {
+      throw Failure(description: "the daemon did not stop")
+    }
+    self.gateway = nil
+    return usage.status
+  }
+
+  func killHard() {
+    gateway?.kill(SIGKILL)
+    gateway?.wait()
+    gateway = nil
+  }
+
+  /// `gatewayctl VERB…`: what it printed, and its exit code.
+  func control(_ arguments: [String]) throws -> (output: String, code: Int32) {
+    let process = try ChildProcess(
+      try Self.program("gatewayctl"), ["--socket", socketPath] + arguments, mergesErrors: true)
+    let output = process.readAll(timeout: .seconds(10))
+    return (output, process.wait().status)
+  }
+
+  func status() -> JSONValue? {
+    guard let result = try? control(["status", "--json"]), result.code < 3 else { return nil }
+    return try? JSONValue(parsing: result.output)
+  }
+
+  func count(_ key: String) -> UInt64? { status()?["accounting"]?[key]?.unsignedInteger }
+
+  func wait(_ what: String, within limit: Duration = .seconds(20), until isTrue: () throws -> Bool) throws {
+    let deadline = SystemClock.boot.advanced(by: limit)
+    while SystemClock.boot < deadline {
+      if try isTrue() { return }
+      usleep(20_000)
+    }
+    throw Failure(description: "waited \(limit) in vain for \(what); \(status().map { "\($0)" } ?? "no status")")
+  }
+
+  /// Waits until nothing is queued, then holds the gateway's books against the platform's: each stored row there
+  /// once, no hole, and the four numbers add up.
+  func expectBooksToBalance(lostRowsAllowed: Bool = false) throws {
+    var stored: UInt64 = 0
+    var stats = platform.stats
+    try wait("the queue to be empty", within: .seconds(60)) {
+      guard let accounting = self.status()?["accounting"], accounting["queued"]?.unsignedInteger == 0 else {
+        return false
+      }
+      stored = accounting["stored"]?.unsignedInteger ?? 0
+      stats = self.platform.stats
+      return self.count("stored") == stored
+    }
+    #expect(stats.unique == stored)
+    #expect(stats.holes == 0)
+    #expect(stats.rejected == 0, "\(stats.lastRejection ?? "")")
+    #expect(stats.streams.count == 1)
+    #expect(stored > 0)
+  }
+}
