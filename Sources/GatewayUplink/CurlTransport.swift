@@ -116,8 +116,18 @@ package final class CurlTransport: Transport {
     }
   }
 
-  private func set(_ option: CURLoption, _ value: Int) { gateway_curl_set_long(easy, option, value) }
-  private func set(_ option: CURLoption, _ value: String) { gateway_curl_set_string(easy, option, value) }
+  private func set(_ option: CURLoption, _ value: Int) {
+    check(gateway_curl_set_long(easy, option, value), option)
+  }
+
+  private func set(_ option: CURLoption, _ value: String) {
+    check(gateway_curl_set_string(easy, option, value), option)
+  }
+
+  /// An option that silently did not hold could be the one that keeps credentials from leaving.
+  private func check(_ code: CURLcode, _ option: CURLoption) {
+    precondition(code == CURLE_OK, "BUG: libcurl refuses option \(option.rawValue) (\(code.rawValue))")
+  }
 
   // MARK: - One batch
 

@@ -1,0 +1,46 @@
+import GatewayCore
+import Testing
+
+@Suite struct BackoffTests {
+  private func waits(
+    _ trouble: DeliveryTrouble, _ count: Int, random: Double, initial: Duration = .seconds(1),
+    maximum: Duration = .seconds(300)
+  ) -> [Double] {
+    var backoff = Backoff(initial: initial, maximum: maximum)
+    return (0..<count).map { _ in backoff.next(after: trouble, random: random).seconds }
+  }
+
+  @Test func theCeilingDoublesUpToTheMaximum() {
+    #expect(waits(.busy, 10, random: 0.5) == [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 150])
+  }
+
+  @Test func jitterIsFull() {
+    #expect(waits(.busy, 5, random: 0) == [0, 0, 0, 0, 0])
+    #expect(waits(.busy, 200, random: 0.999).allSatisfy { $0 <= 300 })
+  }
+
+  @Test func anUnreachablePlatformIsTriedEveryTwoSeconds() {
+    #expect(waits(.unreachable, 5, random: 1) == [1, 2, 2, 2, 2])
+    #expect(waits(.unreachable, 3, random: 1, maximum: .milliseconds(500)) == [0.5, 0.5, 0.5])
+  }
+
+  @Test func whatAPersonMustMendIsTriedSlowly() {
+    #expect(waits(.misconfigured, 8, random: 0) == [15, 15, 15, 15, 15, 16, 32, 64])
+    #expect(waits(.misconfigured, 2, random: 0, maximum: .seconds(4)) == [2, 2])
+  }
+
+  @Test func retryAfterIsAFloor() {
+    var backoff = Backoff(initial: .seconds(1), maximum: .seconds(300))
+    #expect(backoff.next(after: .busy, retryAfter: .seconds(60), random: 0) == .seconds(60))
+    #expect(backoff.next(after: .busy, retryAfter: .seconds(60), random: 0.5) == .milliseconds(60_500))
+    for _ in 0..<20 { _ = backoff.next(after: .busy, random: 0) }
+    #expect(backoff.next(after: .busy, retryAfter: .seconds(1), random: 0.5) == .seconds(150))
+  }
+
+  @Test func successStartsOver() {
+    var backoff = Backoff(initial: .seconds(1), maximum: .seconds(300))
+    for _ in 0..<100 { _ = backoff.next(after: .busy, random: 0.5) }
+    backoff.reset()
+    #expect(backoff.next(after: .busy, random: 0.5) == .milliseconds(500))
+  }
+}

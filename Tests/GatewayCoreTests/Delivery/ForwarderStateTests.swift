@@ -1,0 +1,124 @@
+import GatewayCore
+import Testing
+
+@Suite struct ForwarderStateTests {
+  private static func at(_ seconds: Double) -> BootTime { BootTime(microseconds: Int64(seconds * 1e6)) }
+  private let busy = DeliveryVerdict.keep(.busy, cause: "status 503", retryAfter: nil)
+
+  private func state(linger: Duration = .seconds(1), rows: Int = 1000) -> ForwarderState {
+    ForwarderState(
+      DestinationConfig(name: "platform", url: "http://127.0.0.1/", maximumReadings: rows, linger: linger))
+  }
+
+  /// A state whose batch 1...10 is in flight.
+  private func sending() -> ForwarderState {
+    var state = state()
+    #expect(state.handle(.drafted(rows: 1...10, isComplete: true), at: Self.at(0)) == [.send])
+    #expect(state.phase == .sending && state.wakeTime == nil)
+    return state
+  }
+
+  @Test func nothingToDoIsIdle() {
+    var state = state()
+    #expect(state.handle(.timePassed, at: Self.at(0)) == [])
+    #expect(state.handle(.settled(through: 100), at: Self.at(0)) == [])
+    #expect(state.phase == .idle && state.wakeTime == nil)
+  }
+
+  @Test func aFullDraftLeavesAtOnce() { _ = sending() }
+
+  @Test func aDraftLingersFromItsFirstRowOn() {
+    var state = state()
+    #expect(state.handle(.drafted(rows: 1...10, isComplete: false), at: Self.at(5)) == [])
+    #expect(state.phase == .lingering(until: Self.at(6)) && state.wakeTime == Self.at(6))
+    #expect(state.handle(.drafted(rows: 1...20, isComplete: false), at: Self.at(5.9)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(5.999)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(6)) == [.send])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(6)) == [.acknowledge(1...20)])
+    #expect(state.phase == .idle)
+  }
+
+  @Test func flushEndsTheLingering() {
+    var state = state()
+    _ = state.handle(.drafted(rows: 1...10, isComplete: false), at: Self.at(0))
+    #expect(state.handle(.flush(through: 30), at: Self.at(0)) == [.send])
+    // What was stored when the flush was asked for leaves without lingering too; later rows linger again.
+    #expect(state.handle(.drafted(rows: 11...30, isComplete: false), at: Self.at(0)) == [])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...10), .send])
+    _ = state.handle(.judged(.accepted, random: 0), at: Self.at(0))
+    #expect(state.handle(.drafted(rows: 31...31, isComplete: false), at: Self.at(0)) == [])
+  }
+
+  @Test func oneBatchIsInFlightAndTheNextFollowsAtOnce() {
+    var state = sending()
+    #expect(state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(9)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(99)) == [])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(99)) == [.acknowledge(1...10), .send])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(99)) == [.acknowledge(11...20)])
+  }
+
+  @Test func aFailedBatchIsSentAgainAfterItsWait() {
+    var state = sending()
+    #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(10)) == [])
+    #expect(state.phase == .waiting(until: Self.at(10.5)))
+    #expect(state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(10.4)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(10.5)) == [.resend])
+    #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(11)) == [])
+    #expect(state.phase == .waiting(until: Self.at(12)))
+    #expect(state.handle(.timePassed, at: Self.at(12)) == [.resend])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(12)) == [.acknowledge(1...10), .send])
+    // Success starts the backoff over.
+    #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(13)) == [])
+    #expect(state.phase == .waiting(until: Self.at(13.5)))
+  }
+
+  @Test func flushEndsTheWait() {
+    var state = sending()
+    _ = state.handle(.judged(.keep(.busy, cause: "", retryAfter: .seconds(600)), random: 0), at: Self.at(0))
+    #expect(state.phase == .waiting(until: Self.at(600)))
+    #expect(state.handle(.flush(through: 10), at: Self.at(1)) == [.resend])
+  }
+
+  @Test func aBatchTooLargeIsHalvedAndTheLimitRemembered() {
+    var state = sending()
+    _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
+    #expect(state.handle(.judged(.tooLarge, random: 0), at: Self.at(0)) == [.rebuild(from: 1)])
+    #expect(state.rowLimit == 5 && !state.hasBatch)
+    #expect(state.handle(.drafted(rows: 1...5, isComplete: true), at: Self.at(0)) == [.send])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...5)])
+    #expect(state.rowLimit == 5)
+  }
+
+  @Test func halvingEndsAtOneRowWhichIsThenHeld() {
+    var state = sending()
+    var refused = 0
+    while state.hasBatch, state.phase == .sending {
+      refused += 1
+      _ = state.handle(.judged(.tooLarge, random: 0), at: Self.at(0))
+      if !state.hasBatch {
+        _ = state.handle(.drafted(rows: 1...UInt64(state.rowLimit), isComplete: true), at: Self.at(0))
+      }
+    }
+    #expect(refused == 4 && state.rowLimit == 1)
+    #expect(state.phase == .waiting(until: Self.at(15)))
+    #expect(state.handle(.timePassed, at: Self.at(15)) == [.resend])
+  }
+
+  @Test func rowsSettledElsewhereAreNotSentAgain() {
+    var state = sending()
+    _ = state.handle(.judged(busy, random: 0.5), at: Self.at(0))
+    _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
+    #expect(state.handle(.settled(through: 4), at: Self.at(0)) == [.rebuild(from: 5)])
+    // The wait is the platform's, not the batch's: it goes on.
+    #expect(state.handle(.drafted(rows: 5...14, isComplete: true), at: Self.at(0.1)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(0.5)) == [.send])
+  }
+
+  @Test func aBatchInFlightOutlivesTheEvictionOfItsRows() {
+    var state = sending()
+    _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
+    #expect(state.handle(.settled(through: 4), at: Self.at(0)) == [])
+    #expect(state.handle(.settled(through: 15), at: Self.at(0)) == [.rebuild(from: 16)])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...10)])
+  }
+}

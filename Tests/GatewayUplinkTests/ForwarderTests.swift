@@ -1,0 +1,280 @@
+import GatewayCore
+import GatewaySystem
+import GatewayUplink
+import Synchronization
+import Testing
+
+/// The forwarder over real sockets, against a platform that behaves as the script says.
+@Suite struct ForwarderTests {
+  private typealias Reply = PlatformServer.Reply
+
+  /// A forwarder over an in-memory queue, stopped when the test ends.
+  private final class Bench {
+    let queue = MemoryQueue()
+    let heartbeat = Heartbeat(name: "uplink")
+    let forwarder: Forwarder
+
+    init(_ url: String, credentials: String? = nil, _ change: (inout DestinationConfig) -> Void = { _ in })
+      throws
+    {
+      var destination = DestinationConfig(
+        name: "platform", url: url, linger: .milliseconds(1), timeout: .seconds(5),
+        retryInitial: .milliseconds(20), retryMaximum: .milliseconds(50))
+      change(&destination)
+      forwarder = try Forwarder(
+        destination: destination, gateway: "cabinet-0417", queue: queue, credentialsDirectory: credentials,
+        configDirectory: "/nonexistent", heartbeat: heartbeat)
+      try forwarder.start()
+    }
+
+    /// Waits for the first failure.
+    func failure() -> Forwarder.Status {
+      for _ in 0..<1000 {
+        if forwarder.status.lastError != nil { break }
+        ForwarderTests.wait(.milliseconds(10))
+      }
+      return forwarder.status
+    }
+
+    deinit {
+      forwarder.requestStop()
+      forwarder.join()
+    }
+  }
+
+  private static func wait(_ duration: Duration) { _ = try? EventSignal().wait(timeout: duration) }
+
+  /// Ten rows, of which the first attempts are answered by `replies` and all others by 200.
+  private func deliver(
+    _ replies: [Reply], _ change: (inout DestinationConfig) -> Void = { _ in }
+  ) throws -> (requests: [PlatformServer.Request], status: Forwarder.Status) {
+    let server = try PlatformServer { number, _ in
+      number < replies.count ? replies[number] : .answer(200, body: "{}")
+    }
+    defer { server.stop() }
+    let bench = try Bench(server.url, change)
+    bench.queue.store(10)
+    #expect(bench.queue.waitUntilSettled(10))
+    #expect(bench.queue.now.delivered == 10 && bench.queue.now.violations == 0)
+    Self.wait(.milliseconds(5))
+    return (server.requests, bench.forwarder.status)
+  }
+
+  /// All attempts carried the same bytes under the same key.
+  private func areIdentical(_ requests: [PlatformServer.Request]) -> Bool {
+    requests.allSatisfy {
+      $0.body == requests[0].body && $0.headers["idempotency-key"] == requests[0].headers["idempotency-key"]
+    }
+  }
+
+  @Test(arguments: [200, 201, 202, 204]) func a2xxSettlesTheRows(status: Int) throws {
+    let (requests, state) = try deliver([.answer(status)])
+    #expect(requests.count == 1 && state.state == .ok)
+    #expect(state.lastSuccess != nil && state.lastError == nil && state.retryIn == nil)
+  }
+
+  @Test func theRequestIsTheContracts() throws {
+    let request = try #require(try deliver([]).requests.first)
+    #expect(request.line == "POST /v1/batches HTTP/1.1")
+    #expect(request.headers["content-type"] == "application/json")
+    #expect(request.headers["content-encoding"] == "gzip")
+    #expect(request.headers["idempotency-key"] == "\"6b22b4c8d7155218-1-10\"")
+    #expect(request.headers["user-agent"] == "gatewayd/0.1.0")
+    #expect(request.headers["expect"] == nil && request.headers["authorization"] == nil)
+    let document = try JSONValue(parsing: try #require(request.json))
+    #expect(document["gateway"]?.string == "cabinet-0417")
+    #expect(document["readings"]?.array?.map { $0["seq"]?.unsignedInteger } == Array(1...10))
+  }
+
+  @Test func withoutGzipTheBodyIsTheSameJSON() throws {
+    let plain = try #require(try deliver([]) { $0.usesGzip = false }.requests.first)
+    let compressed = try #require(try deliver([]).requests.first)
+    #expect(plain.headers["content-encoding"] == nil)
+    #expect(plain.body == compressed.json)
+  }
+
+  @Test func aWebPageSettlesNothing() throws {
+    let page = Reply.answer(200, headers: ["Content-Type: text/html"], body: "<html>Log in</html>")
+    let (requests, state) = try deliver([page, page])
+    #expect(requests.count == 3 && areIdentical(requests))
+    #expect(state.lastError?.contains("web page") == true && state.state == .ok)
+  }
+
+  @Test func onlyTheRightEchoSettlesTheRows() throws {
+    let wrong = Reply.answer(200, body: #"{"stream":"6b22b4c8d7155218","first":1,"last":9}"#)
+    let right = Reply.answer(200, body: #"{"stream":"6b22b4c8d7155218","first":1,"last":10}"#)
+    #expect(
+      try deliver([.answer(200, body: "{}"), wrong, right]) { $0.acknowledgement = .echo }.requests.count == 3
+    )
+  }
+
+  @Test(arguments: [
+    Reply.answer(503), .answer(500), .answer(408), .answer(429), .answer(401), .answer(404), .answer(400),
+    .close,
+    .truncated, .endlessBody(status: 200), .endlessBody(status: 500), .endlessHeaders,
+  ]) func afterAFailureTheSameBytesGoUnderTheSameKey(reply: PlatformServer.Reply) throws {
+    let (requests, state) = try deliver([reply, reply])
+    // curl itself repeats a request whose reused connection was closed on it.
+    #expect(requests.count >= 3 && areIdentical(requests))
+    #expect(state.state == .ok && state.lastError != nil)
+  }
+
+  @Test func retryAfterIsObeyedInSecondsAndAsADate() throws {
+    let date = httpDate(SystemClock.time.advanced(by: .seconds(30)))
+    for header in ["Retry-After: 30", "Retry-After: \(date)"] {
+      let server = try PlatformServer { _, _ in .answer(503, headers: [header]) }
+      defer { server.stop() }
+      let bench = try Bench(server.url)
+      bench.queue.store(1)
+      #expect(bench.failure().state == .warning)
+      Self.wait(.milliseconds(20))
+      let retryIn = try #require(bench.forwarder.status.retryIn)
+      #expect(retryIn > 25 && retryIn < 31, "\(header)")
+      #expect(server.requests.count == 1)
+    }
+  }
+
+  private func httpDate(_ time: Timestamp) -> String {
+    // 2026-11-22T21:00:00.000Z; the day of the week is not checked by anybody.
+    let text = Array(time.description)
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    let month = months[Int(String(text[5...6]))! - 1]
+    return "Sun, \(String(text[8...9])) \(month) \(String(text[0...3])) \(String(text[11...18])) GMT"
+  }
+
+  @Test func aBatchTooLargeIsHalved() throws {
+    let server = try PlatformServer { _, request in
+      guard let json = request.json, let document = try? JSONValue(parsing: json) else { return .answer(400) }
+      return .answer(document["readings"]?.array?.count ?? 0 > 3 ? 413 : 200)
+    }
+    defer { server.stop() }
+    let bench = try Bench(server.url)
+    bench.queue.store(20)
+    #expect(bench.queue.waitUntilSettled(20))
+    // 20, 10 and 5 are refused; batches of 2 pass from then on.
+    #expect(server.requests.count == 3 + 10)
+  }
+
+  @Test func aRedirectIsNotFollowedAndNoCredentialLeaves() throws {
+    let directory = try TemporaryDirectory()
+    directory.write("token", "secret\n")
+    let other = try PlatformServer { _, _ in .answer(200) }
+    defer { other.stop() }
+    let target = "Location: \(other.url)"
+    let server = try PlatformServer { number, _ in .answer(307, headers: [target]) }
+    defer { server.stop() }
+    let bench = try Bench(server.url, credentials: directory.path) {
+      $0.authentication = .bearer(tokenFile: "token")
+    }
+    bench.queue.store(1)
+    #expect(bench.failure().state == .critical)
+    #expect(server.requests[0].headers["authorization"] == "Bearer secret")
+    #expect(other.requests.isEmpty && bench.queue.settledThrough == 0)
+  }
+
+  @Test func aRotatedTokenNeedsNoRestart() throws {
+    let directory = try TemporaryDirectory()
+    let server = try PlatformServer { _, request in
+      .answer(request.headers["authorization"] == "Bearer new" ? 200 : 401)
+    }
+    defer { server.stop() }
+    let bench = try Bench(server.url, credentials: directory.path) {
+      $0.authentication = .bearer(tokenFile: "token")
+    }
+    bench.queue.store(1)
+    // Without a token nothing is sent at all.
+    #expect(bench.failure().state == .critical && server.requests.isEmpty)
+    directory.write("token", "old")
+    while server.requests.isEmpty { Self.wait(.milliseconds(5)) }
+    directory.write("token", "new")
+    #expect(bench.queue.waitUntilSettled(1))
+  }
+
+  @Test func aPlatformThatComesBackGetsEverything() throws {
+    let first = try PlatformServer { _, _ in .answer(200) }
+    let port = first.port
+    let bench = try Bench(first.url) { $0.maximumReadings = 7 }
+    bench.queue.store(10)
+    #expect(bench.queue.waitUntilSettled(10))
+    first.stop()
+    // The listener closes with the server's last reference, here.
+    _ = consume first
+    bench.queue.store(30)
+    let status = bench.failure()
+    #expect(status.state == .warning, "\(status)")
+    let second = try PlatformServer(port: port) { _, _ in .answer(200) }
+    defer { second.stop() }
+    #expect(bench.queue.waitUntilSettled(40) && bench.queue.now.delivered == 40)
+  }
+
+  @Test func rowsStoredBeforeTheConnectionBrokeAreSentAgainUnchanged() throws {
+    // On a connection that was good before, which makes curl itself repeat the request.
+    let server = try PlatformServer { number, _ in number % 2 == 1 ? .close : .answer(200) }
+    defer { server.stop() }
+    let bench = try Bench(server.url)
+    for round in 1...5 {
+      bench.queue.store(10)
+      #expect(bench.queue.waitUntilSettled(UInt64(round * 10)))
+    }
+    var bodies: [String: [UInt8]] = [:]
+    for request in server.requests {
+      let key = try #require(request.headers["idempotency-key"])
+      if let before = bodies.updateValue(request.body, forKey: key) { #expect(before == request.body) }
+    }
+    #expect(bodies.count == 5 && server.requests.count > 5)
+  }
+
+  @Test func aByteASecondEndsWithTheTimeout() throws {
+    let (requests, state) = try deliver([.drip]) { $0.timeout = .milliseconds(300) }
+    #expect(requests.count == 2 && areIdentical(requests))
+    #expect(state.lastError?.contains("timed out") == true)
+  }
+
+  @Test func silenceEndsWithTheTimeout() throws {
+    #expect(try deliver([.silence]) { $0.timeout = .milliseconds(300) }.requests.count == 2)
+  }
+
+  @Test func manyBatchesUseOneConnection() throws {
+    let server = try PlatformServer { _, _ in .answer(200, body: "{}") }
+    defer { server.stop() }
+    let bench = try Bench(server.url) { $0.maximumReadings = 10 }
+    for _ in 0..<10 { bench.queue.store(50) }
+    #expect(bench.queue.waitUntilSettled(500))
+    #expect(server.requests.count >= 50)
+    #expect(server.requests.allSatisfy { $0.connection == 0 })
+  }
+
+  @Test func stoppingDropsTheBatchInFlightAndKeepsItsRows() throws {
+    let server = try PlatformServer { _, _ in .silence }
+    defer { server.stop() }
+    let bench = try Bench(server.url) { $0.timeout = .seconds(60) }
+    bench.queue.store(10)
+    while server.requests.isEmpty { Self.wait(.milliseconds(5)) }
+    let start = SystemClock.boot
+    bench.forwarder.requestStop()
+    bench.forwarder.join()
+    #expect(start.duration(to: SystemClock.boot) < .seconds(1))
+    #expect(bench.queue.settledThrough == 0)
+  }
+
+  @Test func flushEndsTheLingeringAndTheWait() throws {
+    let server = try PlatformServer { number, _ in
+      number == 0 ? .answer(503, headers: ["Retry-After: 600"]) : .answer(200)
+    }
+    defer { server.stop() }
+    let bench = try Bench(server.url) { $0.linger = .seconds(600) }
+    bench.queue.store(10)
+    Self.wait(.milliseconds(50))
+    #expect(server.requests.isEmpty)
+    bench.forwarder.flush()
+    #expect(bench.failure().state == .warning)
+    bench.forwarder.flush()
+    #expect(bench.queue.waitUntilSettled(10))
+  }
+
+  @Test func anIdleForwarderBeats() throws {
+    let bench = try Bench("http://127.0.0.1:9/")
+    Self.wait(.milliseconds(4300))
+    #expect(bench.heartbeat.age < .seconds(2))
+  }
+}

@@ -1,0 +1,151 @@
+import GatewayCore
+import GatewaySystem
+import Synchronization
+
+/// The store's side of the seam, in memory: commits, eviction, damage, and books that are checked on each call.
+final class MemoryQueue: DeliveryQueue {
+  struct Books: Sendable {
+    var commits: [StoredCommit] = []
+    var stored: UInt64 = 0
+    var settled: UInt64 = 0
+    var delivered: UInt64 = 0
+    var lost: UInt64 = 0
+    var evicted: UInt64 = 0
+    var damaged: Set<UInt64> = []
+    var knowsCatalogue = true
+    /// Settlements that left a hole.
+    var violations = 0
+    var raise: [@Sendable () -> Void] = []
+  }
+
+  let stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
+  let points: Catalogue
+  private let books = Mutex(Books())
+  private let settledSignal: EventSignal
+
+  init(points: [PointDescription] = MemoryQueue.defaultPoints) {
+    self.points = Catalogue(points: points)
+    settledSignal = try! EventSignal()
+  }
+
+  static let defaultPoints = [
+    PointDescription(name: "canopy.no2", unit: "GQ", kind: .gauge, window: .raw, functions: .standard),
+    PointDescription(name: "io.door", unit: nil, kind: .state, window: .raw, functions: .standard),
+  ]
+
+  var now: Books { books.withLock { $0 } }
+  var storedThrough: UInt64 { books.withLock { $0.stored } }
+  var settledThrough: UInt64 { books.withLock { $0.settled } }
+
+  /// The row that `seq` stands for in these tests.
+  static func row(_ seq: UInt64) -> Row {
+    let time = Timestamp(microseconds: 1_790_000_000_000_000 + Int64(seq) * 1000)
+    return Row(
+      point: PointIndex(seq % 2), time: time, boot: BootTime(microseconds: 0), quality: .good, reason: .none,
+      timeQuality: .synced, body: .reading(.unsigned(seq * 3)))
+  }
+
+  /// One commit of the next `count` rows.
+  func store(_ count: Int) {
+    let raise = books.withLock { books in
+      var encoder = RowEncoder()
+      for seq in books.stored + 1...books.stored + UInt64(count) { encoder.append(Self.row(seq)) }
+      append(&books, encoder)
+      return books.raise
+    }
+    for call in raise { call() }
+  }
+
+  func store(_ rows: [Row]) {
+    var encoder = RowEncoder()
+    for row in rows { encoder.append(row) }
+    books.withLock { append(&$0, encoder) }
+  }
+
+  private func append(_ books: inout Books, _ encoder: borrowing RowEncoder) {
+    books.commits.append(
+      StoredCommit(
+        firstSeq: books.stored + 1, rowCount: encoder.rowCount, catalogueID: points.id,
+        boot: BootID(high: 0, low: 0), payload: encoder.bytes.copyBytes()))
+    books.stored += UInt64(encoder.rowCount)
+  }
+
+  func read(at seq: UInt64) -> DeliveryRead {
+    books.withLock { books in
+      // Commits are many and reads go forwards: a binary search.
+      var low = 0
+      var high = books.commits.count
+      while low < high {
+        let middle = (low + high) / 2
+        if books.commits[middle].lastSeq < seq { low = middle + 1 } else { high = middle }
+      }
+      guard low < books.commits.count else { return .end }
+      let commit = books.commits[low]
+      if commit.firstSeq > seq { return .gap(through: commit.firstSeq - 1) }
+      if books.damaged.contains(commit.firstSeq) { return .gap(through: commit.lastSeq) }
+      return .commit(commit)
+    }
+  }
+
+  func catalogue(_ id: UInt32) -> Catalogue? {
+    books.withLock { $0.knowsCatalogue } && id == points.id ? points : nil
+  }
+
+  func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {
+    books.withLock { books in
+      if rows.lowerBound > books.settled + 1 || rows.upperBound > books.stored { books.violations += 1 }
+      guard rows.upperBound > books.settled else { return }
+      let count = rows.upperBound - books.settled
+      books.settled = rows.upperBound
+      switch settlement {
+      case .delivered: books.delivered += count
+      case .lost: books.lost += count
+      case .quarantined: books.violations += 1
+      }
+    }
+    settledSignal.raise()
+  }
+
+  func onStored(_ raise: @escaping @Sendable () -> Void) { books.withLock { $0.raise.append(raise) } }
+
+  // MARK: - Faults
+
+  func change(_ body: @Sendable (inout Books) -> Void) { books.withLock { body(&$0) } }
+
+  /// Drops the oldest commits.
+  func evict(commits count: Int) {
+    books.withLock { books in
+      let gone = books.commits.prefix(count)
+      guard let last = gone.last?.lastSeq else { return }
+      books.commits.removeFirst(gone.count)
+      if last > books.settled {
+        books.evicted += last - books.settled
+        books.settled = last
+      }
+    }
+  }
+
+  /// Waits until everything up to `seq` is settled; false after ten seconds.
+  func waitUntilSettled(_ seq: UInt64) -> Bool {
+    let deadline = SystemClock.boot.advanced(by: .seconds(10))
+    while settledThrough < seq {
+      let left = SystemClock.boot.duration(to: deadline)
+      if left <= .zero { return false }
+      settledSignal.wait(timeout: left)
+    }
+    return true
+  }
+}
+
+/// A generator whose seed a failing test prints (SplitMix64: Steele, Lea, Flood 2014).
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+  init(seed: UInt64) { state = seed }
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var word = state
+    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+    return word ^ word >> 31
+  }
+}

@@ -1,0 +1,187 @@
+import GatewayCore
+import GatewaySystem
+import Glibc
+import Synchronization
+
+/// A small HTTP/1.1 server over real sockets that answers by script: the platform, well or ill behaved. Serves one
+/// connection after the other, as the forwarder opens them.
+final class PlatformServer: Sendable {
+  struct Request: Sendable {
+    /// `POST /v1/batches HTTP/1.1`
+    var line: String
+    /// Names in lower case.
+    var headers: [String: String]
+    var body: [UInt8]
+    /// Counts connections from 0.
+    var connection: Int
+
+    /// The batch's JSON, decompressed; nil when it is damaged.
+    var json: [UInt8]? { headers["content-encoding"] == "gzip" ? inflate(body) : body }
+  }
+
+  enum Reply: Sendable {
+    case answer(Int, headers: [String] = [], body: String = "")
+    /// No answer, the connection ends.
+    case close
+    /// No answer, the connection stays.
+    case silence
+    /// A good status line and headers, then a byte each second for ever.
+    case drip
+    case endlessBody(status: Int)
+    case endlessHeaders
+    /// A body that ends before its Content-Length.
+    case truncated
+  }
+
+  let port: UInt16
+  private let listener: FileDescriptor
+  private let stopSignal: EventSignal
+  private let script: @Sendable (Int, Request) -> Reply
+  private let seen = Mutex<[Request]>([])
+  private let thread = Mutex<WorkerThread?>(nil)
+
+  /// `port` 0: the kernel chooses. The script gets the number of the request, from 0.
+  init(port: UInt16 = 0, _ script: @escaping @Sendable (Int, Request) -> Reply) throws {
+    self.script = script
+    stopSignal = try EventSignal()
+    listener = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+    var yes: Int32 = 1
+    setsockopt(listener.number, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let number = listener.number
+    let code = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        if bind(number, address, length) != 0 || listen(number, 16) != 0 { return errno }
+        return getsockname(number, address, &length) == 0 ? 0 : errno
+      }
+    }
+    guard code == 0 else { throw SystemError("cannot listen on port \"\(port)\"", code: code) }
+    self.port = UInt16(bigEndian: address.sin_port)
+    var worker: WorkerThread? = try WorkerThread(name: "platform") { [self] in serve() }
+    thread.withLock { swap(&$0, &worker) }
+  }
+
+  var url: String { "http://127.0.0.1:\(port)/v1/batches" }
+  var requests: [Request] { seen.withLock { $0 } }
+
+  func stop() {
+    stopSignal.raise()
+    if let worker = thread.withLock({ $0.take() }) { worker.join() }
+  }
+
+  // MARK: - The thread
+
+  private func serve() {
+    var connections = 0
+    while waitReadable(listener.number) {
+      let accepted = accept(listener.number, nil, nil)
+      if accepted < 0 { continue }
+      converse(FileDescriptor(owning: accepted), connections)
+      connections += 1
+    }
+  }
+
+  /// False when the server is to stop, or when the time is over.
+  private func waitReadable(_ descriptor: Int32, milliseconds: Int32 = -1) -> Bool {
+    var entries = [
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: stopSignal.descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    _ = poll(&entries, 2, milliseconds)
+    return entries[1].revents == 0 && entries[0].revents != 0
+  }
+
+  private var isStopping: Bool {
+    var entry = pollfd(fd: stopSignal.descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) > 0
+  }
+
+  private func converse(_ socket: consuming FileDescriptor, _ connection: Int) {
+    var pending: [UInt8] = []
+    while let request = read(socket.number, &pending, connection) {
+      let number = seen.withLock { seen in
+        seen.append(request)
+        return seen.count - 1
+      }
+      if !perform(script(number, request), on: socket.number) { return }
+    }
+  }
+
+  private func read(_ socket: Int32, _ pending: inout [UInt8], _ connection: Int) -> Request? {
+    while true {
+      if let request = parse(&pending, connection) { return request }
+      var chunk = [UInt8](repeating: 0, count: 65_536)
+      guard waitReadable(socket) else { return nil }
+      let count = recv(socket, &chunk, chunk.count, 0)
+      if count <= 0 { return nil }
+      pending.append(contentsOf: chunk[..<count])
+    }
+  }
+
+  private func parse(_ pending: inout [UInt8], _ connection: Int) -> Request? {
+    let end: [UInt8] = [13, 10, 13, 10]
+    guard pending.count >= 4,
+      let headEnd = (0...pending.count - 4).first(where: { Array(pending[$0..<$0 + 4]) == end })
+    else { return nil }
+    let lines = String(decoding: pending[..<headEnd], as: UTF8.self).split(separator: "\r\n")
+    var headers: [String: String] = [:]
+    for line in lines.dropFirst() {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
+    }
+    let bodyEnd = headEnd + 4 + (headers["content-length"].flatMap(Int.init) ?? 0)
+    guard pending.count >= bodyEnd else { return nil }
+    let body = Array(pending[headEnd + 4..<bodyEnd])
+    pending.removeFirst(bodyEnd)
+    return Request(
+      line: lines.first.map(String.init) ?? "", headers: headers, body: body, connection: connection)
+  }
+
+  /// Whether the connection stays open.
+  private func perform(_ reply: Reply, on socket: Int32) -> Bool {
+    switch reply {
+    case .answer(let status, let headers, let body):
+      let lines = ["HTTP/1.1 \(status) So", "Content-Length: \(body.utf8.count)"] + headers
+      return send(socket, lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+    case .close: return false
+    case .silence:
+      // Until the peer gives up.
+      _ = waitReadable(socket)
+      return false
+    case .drip:
+      guard send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") else { return false }
+      while !waitReadable(socket, milliseconds: 1000), !isStopping, send(socket, "x") {}
+      return false
+    case .endlessBody(let status):
+      let chunk = String(repeating: "x", count: 16_384)
+      guard send(socket, "HTTP/1.1 \(status) So\r\n\r\n") else { return false }
+      while !isStopping, send(socket, chunk) {}
+      return false
+    case .endlessHeaders:
+      let chunk = String(repeating: "X-Filler: " + String(repeating: "y", count: 200) + "\r\n", count: 50)
+      guard send(socket, "HTTP/1.1 200 OK\r\n") else { return false }
+      while !isStopping, send(socket, chunk) {}
+      return false
+    case .truncated:
+      _ = send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"half\":")
+      return false
+    }
+  }
+
+  private func send(_ socket: Int32, _ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+      let count = bytes[done...].withUnsafeBytes {
+        Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count <= 0 { return false }
+      done += count
+    }
+    return true
+  }
+}
