@@ -1,1 +1,163 @@
-internal import GatewayCore
+package import GatewayCore
+internal import GatewaySystem
+internal import Synchronization
+
+/// Rows that survive a power cut, in the order of their numbers, until every destination has them or room is
+/// needed. It promises:
+///
+/// * When `append` returns, the rows are on the medium; what is there is never written over before it is
+///   settled or evicted. One write and one fdatasync a commit, no file-system metadata in steady state.
+/// * Whatever bytes the file holds, it opens; damage costs the commits that it hit, and each row is counted.
+/// * The ledger on the medium may lag, so that rows are sent again, but never leads.
+/// * A pair of stream and number names one row for ever.
+///
+/// Relies on one thread for `append`; everything else may be called from any thread. `StoreFormat` states the
+/// bytes.
+package final class DurableStore: Sendable {
+  /// The stream of the rows to come.
+  package let stream: StreamID
+  /// What the start found that was not as it should be, a sentence each.
+  package let notes: [String]
+  let device: any BlockDevice
+  let layout: StoreLayout
+  let boot: BootID
+  /// Slots that the capacity allows. After it was made smaller, the file has more: those are emptied, not
+  /// reused.
+  let slotLimit: Int
+  let capacity: Int
+  /// Held for its lock.
+  private let directory: StoreDirectory?
+
+  /// What the writer and the readers share; held for memory operations only.
+  struct Shared {
+    var ledger: DeliveryLedger
+    /// The medium's ledger is older than this one.
+    var ledgerIsDirty = false
+    var map: SegmentMap
+    /// The index of the map's newest segment.
+    var newest: SegmentIndex
+    var commits: UInt64 = 0
+    var bytesWritten: UInt64 = 0
+    var writeFault: String?
+    var spaceFault: String?
+    var listeners: [String: [@Sendable () -> Void]] = [:]
+  }
+  let shared: Mutex<Shared>
+  /// The writing thread's; taken before `shared`, never while holding it.
+  let writer: Mutex<Writer>
+  /// Indexes of older segments that are being read, the last used at the end.
+  let sealed = Mutex<[(id: UInt64, index: SegmentIndex)]>([])
+  /// The last used at the end.
+  let knownCatalogues = Mutex<[Catalogue]>([])
+
+  /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
+  /// medium that it may use. Throws `busy`, `unusable` or `newer`, never for damage.
+  package static func open(
+    directory path: String, capacity: Int, destinations: [String], boot: BootID
+  ) throws(StoreError) -> DurableStore {
+    let directory = try StoreDirectory(path)
+    return try open(
+      in: directory, slotSize: StoreFormat.slotSize, capacity: capacity, destinations: destinations,
+      boot: boot)
+  }
+
+  static func open(
+    in directory: StoreDirectory, slotSize: Int, capacity: Int, destinations: [String], boot: BootID
+  ) throws(StoreError) -> DurableStore {
+    var file = try directory.openFile()
+    var recovery = try Recovery(device: file, slotSize: slotSize)
+    var notes: [String] = []
+    if !recovery.hasAnythingOfOurs, try !Recovery.isZero(file) {
+      let name = try directory.setForeignFileAside()
+      notes.append(
+        "\"\(directory.path)/\(StoreFormat.fileName)\" is not a store; it was renamed to \"\(name)\"")
+      file = try directory.openFile()
+      recovery = try Recovery(device: file, slotSize: slotSize)
+    }
+    let store = try DurableStore(
+      device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
+      destinations: destinations, boot: boot)
+    if case .failure(let error) = directory.synchronize() {
+      throw .unusable(
+        "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))")
+    }
+    return store
+  }
+
+  /// Opens the store on any device; without a directory nothing is locked or renamed.
+  package convenience init(
+    device: any BlockDevice, slotSize: Int, capacity: Int, destinations: [String], boot: BootID
+  ) throws(StoreError) {
+    let recovery = try Recovery(device: device, slotSize: slotSize)
+    try self.init(
+      device: device, recovery: recovery, directory: nil, notes: [], capacity: capacity,
+      destinations: destinations, boot: boot)
+  }
+
+  private init(
+    device: any BlockDevice, recovery: Recovery, directory: StoreDirectory?, notes: [String], capacity: Int,
+    destinations: [String], boot: BootID
+  ) throws(StoreError) {
+    guard LedgerBlock.fits(destinations) else { throw Self.tooManyDestinations }
+    self.device = device
+    self.directory = directory
+    self.boot = boot
+    self.capacity = capacity
+    layout = recovery.layout
+    slotLimit = layout.slots(inCapacity: capacity)
+    var preparation = Preparation(device: device, recovery: recovery, notes: notes + recovery.notes)
+    try preparation.makeRoom(slots: 2)
+    var ledger = LedgerWriter(device: device, recovery: recovery)
+    let start = preparation.begin(
+      with: recovery.reconciledLedger(for: destinations), proven: recovery.provenStream(boot: boot),
+      boot: boot,
+      writer: &ledger)
+    preparation.reserve(layout.offset(ofSlot: slotLimit))
+    stream = start.stream
+    self.notes = preparation.notes
+    shared = Mutex(
+      Shared(
+        ledger: start.ledger, ledgerIsDirty: !start.isDurable, map: preparation.map, newest: recovery.newest,
+        bytesWritten: preparation.bytesWritten, spaceFault: preparation.spaceFault))
+    writer = Mutex(
+      Writer(
+        ledger: ledger, nextSegment: recovery.nextSegment,
+        slot: recovery.canContinue ? recovery.map.segments.last?.slot : nil))
+  }
+
+  static var tooManyDestinations: StoreError {
+    .unusable(
+      "cannot keep a ledger of these destinations: their names take more than 4 KiB;"
+        + " use fewer or shorter ones"
+    )
+  }
+
+  /// The number of the last row that is on the medium; 0 when there is none.
+  package var storedThrough: UInt64 { shared.withLock { $0.ledger.storedThrough } }
+
+  /// nil for a destination that is not configured.
+  package func books(of destination: String) -> DeliveryBooks? {
+    shared.withLock { $0.ledger.books(of: destination) }
+  }
+
+  /// The books of the destination that is furthest behind.
+  package var overallBooks: DeliveryBooks { shared.withLock { $0.ledger.overallBooks } }
+
+  /// The view of one destination. Its rows are kept from the moment at which `setDestinations` names it.
+  package func queue(for destination: String) -> any DeliveryQueue {
+    DestinationQueue(store: self, destination: destination)
+  }
+
+  /// Takes over a new configuration's destinations: new ones start at the oldest stored row, those that are
+  /// gone hold no slot back any more. Throws `unusable` when their names do not fit the ledger; nothing
+  /// changed then.
+  package func setDestinations(_ names: [String]) throws(StoreError) {
+    guard LedgerBlock.fits(names) else { throw Self.tooManyDestinations }
+    shared.withLock { shared in
+      let stored = shared.ledger.storedThrough
+      shared.ledger.setDestinations(names, oldest: shared.map.oldest(storedThrough: stored))
+      shared.ledgerIsDirty = true
+      shared.listeners = shared.listeners.filter { names.contains($0.key) }
+    }
+  }
+}

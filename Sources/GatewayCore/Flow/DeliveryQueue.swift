@@ -21,8 +21,16 @@ package struct StoredCommit: Equatable, Sendable {
   package var boot: BootID
   /// Rows as `RowEncoder` wrote them, then the state that only recovery reads.
   package var payload: [UInt8]
+  /// The stream that the rows were numbered under. A store draws a new one when it cannot prove that a number
+  /// was never given away before (a power cut); rows that it already holds keep theirs. A batch therefore
+  /// takes its stream from its commits and never mixes two.
+  package var stream: StreamID
 
-  package init(firstSeq: UInt64, rowCount: Int, catalogueID: UInt32, boot: BootID, payload: [UInt8]) {
+  package init(
+    firstSeq: UInt64, rowCount: Int, catalogueID: UInt32, boot: BootID, payload: [UInt8],
+    stream: StreamID = StreamID(bits: 0)
+  ) {
+    self.stream = stream
     self.firstSeq = firstSeq
     self.rowCount = rowCount
     self.catalogueID = catalogueID
@@ -36,6 +44,7 @@ package struct StoredCommit: Equatable, Sendable {
 /// One destination's view of the store: what is stored and not yet settled there. Reading removes nothing;
 /// only `acknowledge` does. Thread-safe.
 package protocol DeliveryQueue: AnyObject, Sendable {
+  /// The stream of the rows to come; a stored commit's own is `StoredCommit.stream`.
   var stream: StreamID { get }
   /// The last row that is on the medium; 0 when there is none.
   var storedThrough: UInt64 { get }

@@ -1,0 +1,69 @@
+private import CSystem
+package import GatewaySystem
+private import Glibc
+
+/// What the store needs of its one file. Tests put faults behind it. One thread writes, any number read.
+package protocol BlockDevice: AnyObject, Sendable {
+  /// Bytes.
+  var size: Int { get }
+  /// Fills `room` from `offset`; returns less than its size only at the end of the file.
+  func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) -> Result<Int, Errno>
+  /// Writes all of `bytes`; they are durable after the next `synchronize` that succeeds.
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Result<Void, Errno>
+  func synchronize() -> Result<Void, Errno>
+  /// Sets `length` bytes of the medium aside without changing the size.
+  func reserve(_ length: Int) -> Result<Void, Errno>
+  /// Makes later reads come from the medium: after a failed fdatasync the page cache shows bytes that never
+  /// reached it.
+  func dropCache()
+}
+
+/// The file itself.
+final class StoreFile: BlockDevice {
+  private let descriptor: FileDescriptor
+
+  init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+
+  var size: Int {
+    var status = stat()
+    return fstat(descriptor.number, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) -> Result<Int, Errno> {
+    descriptor.readAll(into: room, at: offset)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Result<Void, Errno> {
+    descriptor.writeAll(bytes, at: offset)
+  }
+
+  func synchronize() -> Result<Void, Errno> { descriptor.synchronizeData() }
+
+  func reserve(_ length: Int) -> Result<Void, Errno> {
+    retrying { gateway_reserve(descriptor.number, off_t(length)) }.map { _ in }
+  }
+
+  func dropCache() { _ = posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_DONTNEED) }
+}
+
+extension BlockDevice {
+  /// Reads exactly `room.count` bytes; false at the end of the file and on any error.
+  func fill(_ room: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+    if case .success(room.count) = read(into: room, at: offset) { return true }
+    return false
+  }
+
+  /// Zeros in pieces, so that preparing a slot costs no slot of memory.
+  func zero(_ range: Range<Int>) -> Result<Void, Errno> {
+    let piece = 256 << 10
+    return withUnsafeTemporaryAllocation(byteCount: piece, alignment: 16) { zeros in
+      zeros.initializeMemory(as: UInt8.self, repeating: 0)
+      for offset in stride(from: range.lowerBound, to: range.upperBound, by: piece) {
+        let count = min(piece, range.upperBound - offset)
+        let result = write(UnsafeRawBufferPointer(rebasing: zeros[..<count]), at: offset)
+        if case .failure = result { return result }
+      }
+      return .success(())
+    }
+  }
+}

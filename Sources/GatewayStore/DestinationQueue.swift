@@ -1,0 +1,37 @@
+internal import GatewayCore
+internal import Synchronization
+
+/// One destination's view of a store. It outlives its destination's place in the configuration: then
+/// everything counts as settled.
+final class DestinationQueue: DeliveryQueue {
+  private let store: DurableStore
+  private let destination: String
+
+  init(store: DurableStore, destination: String) {
+    self.store = store
+    self.destination = destination
+  }
+
+  var stream: StreamID { store.stream }
+  var storedThrough: UInt64 { store.storedThrough }
+
+  var settledThrough: UInt64 {
+    store.shared.withLock { shared in
+      shared.ledger.entries[destination]?.settledThrough ?? shared.ledger.storedThrough
+    }
+  }
+
+  func read(at seq: UInt64) -> DeliveryRead { store.read(at: seq) }
+
+  func catalogue(_ id: UInt32) -> Catalogue? { store.catalogue(id) }
+
+  func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {
+    store.shared.withLock { shared in
+      if shared.ledger.acknowledge(rows, as: settlement, at: destination) { shared.ledgerIsDirty = true }
+    }
+  }
+
+  func onStored(_ raise: @escaping @Sendable () -> Void) {
+    store.shared.withLock { $0.listeners[destination, default: []].append(raise) }
+  }
+}

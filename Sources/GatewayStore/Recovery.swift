@@ -1,0 +1,169 @@
+internal import GatewayCore
+internal import GatewaySystem
+
+/// What a file holds, read at start. Damage never stops it: whatever the bytes are, the result is a store
+/// that can be used, and a note for each thing that was not as it should be.
+struct Recovery {
+  let layout: StoreLayout
+  private(set) var hasSuperblock = false
+  /// The newer of the intact ledger blocks, and which one it is.
+  private(set) var ledger: LedgerBlock?
+  private(set) var ledgerPlace = 1
+  private(set) var map: SegmentMap
+  /// Of the newest segment.
+  private(set) var newest = SegmentIndex()
+  /// The newest segment is as its writer left it, so that it can go on behind its last record.
+  private(set) var canContinue = false
+  private(set) var notes: [String] = []
+  /// Slots that could not be read: they may hold rows that come back.
+  private var unreadable: [Int] = []
+
+  /// Throws only `newer`.
+  init(device: any BlockDevice, slotSize: Int) throws(StoreError) {
+    // What an earlier life of the daemon wrote but never synchronised is only in the page cache; what failed
+    // there is shown by it, but not on the medium.
+    let isSynchronized = if case .success = device.synchronize() { true } else { false }
+    device.dropCache()
+    let superblock = try Self.readSuperblock(device)
+    hasSuperblock = superblock != nil
+    layout = StoreLayout(slotSize: superblock?.slotSize ?? slotSize)
+    map = SegmentMap(segments: [], slots: 0)
+    readLedger(device)
+    let (segments, damaged) = try readSlots(device)
+    map = SegmentMap(segments: segments, slots: layout.slots(inFileOf: device.size))
+    for slot in unreadable { map.recordFailure(ofSlot: slot) }
+    if let segment = map.segments.last {
+      var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
+      // The whole slot is searched, to its end: no intact record of this segment lies behind `newest.end`, so
+      // none can rise from the dead once the blocks in front of it are written again. (The writer has one
+      // commit under way at most, and a segment in which a write failed is never written again.)
+      newest = scan.index(ofSegment: segment.id)
+      canContinue = isSynchronized && !scan.hadReadErrors && !damaged.contains(segment.slot)
+    }
+    if !isSynchronized { notes.append("cannot synchronise the store: what was written last may be lost") }
+  }
+
+  /// Whether there is any sign that this store wrote the file.
+  var hasAnythingOfOurs: Bool { hasSuperblock || ledger != nil || !map.segments.isEmpty }
+
+  /// The last row that was stored for certain, readable or not.
+  var storedThrough: UInt64 {
+    let newestFirst = map.segments.last?.firstSeq ?? 1
+    return max(newest.lastSeq ?? 0, newestFirst - 1, ledger?.ledger.storedThrough ?? 0)
+  }
+
+  /// The stream to go on under; nil: draw a new one.
+  ///
+  /// Rows that were stored, sent and then destroyed with the end of the log would otherwise give their
+  /// numbers to others, which a platform that keeps (stream, seq) would take for repetitions and drop. That
+  /// happens: a power cut can damage flash pages that were written before, and cheap cards lie about flushes.
+  /// So the stream stays only where the end is provably the end: the daemon closed the store there, or the
+  /// machine has not been started since and the page cache still had every byte that was written.
+  func provenStream(boot: BootID) -> StreamID? {
+    guard let ledger, ledger.ledger.storedThrough <= storedThroughFromRecords else { return nil }
+    if ledger.isClosed {
+      return ledger.ledger.storedThrough == storedThroughFromRecords ? ledger.stream : nil
+    }
+    return ledger.boot == boot && boot != BootID(high: 0, low: 0) ? ledger.stream : nil
+  }
+
+  private var storedThroughFromRecords: UInt64 {
+    max(newest.lastSeq ?? 0, (map.segments.last?.firstSeq ?? 1) - 1)
+  }
+
+  /// An id that was never used. Some are skipped, for segments that cannot be read at the moment.
+  var nextSegment: UInt64 {
+    max(map.segments.last?.id ?? 0, ledger?.nextSegment ?? 0) + 1 + UInt64(map.slotCount)
+  }
+
+  /// The ledger to go on with: what the medium says, for `destinations`, and what is missing counted.
+  func reconciledLedger(for destinations: [String]) -> DeliveryLedger {
+    let oldest = map.oldest(storedThrough: storedThrough)
+    var result = ledger?.ledger ?? DeliveryLedger()
+    result.store(through: storedThrough)
+    // Room was made only after the ledger said so: whatever else is missing at the old end was destroyed.
+    result.evict(through: oldest - 1, byDamage: true)
+    result.setDestinations(destinations, oldest: oldest)
+    return result
+  }
+
+  private static func readSuperblock(_ device: any BlockDevice) throws(StoreError) -> Superblock? {
+    let read = readBlock(device, at: 0, Superblock.read) ?? .damaged
+    switch read {
+    case .valid(let superblock): return superblock
+    case .damaged: return nil
+    case .newer(let version): throw newer(version)
+    }
+  }
+
+  private static func newer(_ version: UInt16) -> StoreError {
+    .newer(
+      "cannot read store \"\(StoreFormat.fileName)\": it needs a gateway that reads format \(version),"
+        + " this one reads \(StoreFormat.version); nothing was changed: install the newer gateway again,"
+        + " or move the file away"
+    )
+  }
+
+  private mutating func readLedger(_ device: any BlockDevice) {
+    for (place, offset) in layout.ledgers.enumerated() {
+      guard let block = Self.readBlock(device, at: offset, LedgerBlock.read) ?? nil else { continue }
+      if block.generation > ledger?.generation ?? 0 {
+        ledger = block
+        ledgerPlace = place
+      }
+    }
+  }
+
+  /// All segments that can be found, and the slots whose header was destroyed.
+  private mutating func readSlots(
+    _ device: any BlockDevice
+  ) throws(StoreError) -> (segments: [SegmentMap.Segment], damaged: Set<Int>) {
+    var segments: [SegmentMap.Segment] = []
+    var damaged: Set<Int> = []
+    for slot in 0..<layout.slots(inFileOf: device.size) {
+      let read = Self.readBlock(device, at: layout.offset(ofSlot: slot), SegmentHeader.read) ?? .damaged
+      switch read {
+      case .valid(let header):
+        segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
+      case .newer(let version): throw Self.newer(version)
+      case .damaged:
+        // A torn header leaves the records of the slot's earlier use behind it: they come back as what they
+        // were, and the ledger, which was durable before the slot was taken, says that nobody needs them.
+        var scan = SegmentScan(device: device, layout: layout, slot: slot)
+        if let header = scan.rebuiltHeader() {
+          segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
+          damaged.insert(slot)
+          notes.append("the header of slot \(slot) was destroyed; its rows were found without it")
+        }
+        if scan.hadReadErrors {
+          unreadable.append(slot)
+          notes.append("slot \(slot) cannot be read in full")
+        }
+      }
+    }
+    return (segments, damaged)
+  }
+
+  private static func readBlock<Value>(
+    _ device: any BlockDevice, at offset: Int, _ body: (UnsafeRawBufferPointer) -> Value
+  ) -> Value? {
+    withUnsafeTemporaryAllocation(byteCount: StoreFormat.block, alignment: 16) { room in
+      device.fill(room, at: offset) ? body(UnsafeRawBufferPointer(room)) : nil
+    }
+  }
+
+  /// Whether a file without any sign of us is empty, and not somebody else's. Throws `unusable` when it
+  /// cannot be read: then it may well be ours.
+  static func isZero(_ device: any BlockDevice) throws(StoreError) -> Bool {
+    let piece = 64 << 10
+    var bytes = [UInt8](repeating: 0, count: piece)
+    for offset in stride(from: 0, to: device.size, by: piece) {
+      switch bytes.withUnsafeMutableBytes({ device.read(into: $0, at: offset) }) {
+      case .success(let count): if bytes[..<count].contains(where: { $0 != 0 }) { return false }
+      case .failure(let error):
+        throw .unusable("cannot read \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")
+      }
+    }
+    return true
+  }
+}

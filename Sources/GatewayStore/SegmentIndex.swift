@@ -1,0 +1,138 @@
+internal import GatewayCore
+
+/// Where the intact records of one segment are; 1,000 small commits take 32 KB.
+struct SegmentIndex {
+  struct Commit {
+    /// Byte within the slot.
+    var offset: UInt32
+    /// Bytes of payload.
+    var length: UInt32
+    var firstSeq: UInt64
+    var rowCount: UInt32
+    var time: Timestamp
+
+    var lastSeq: UInt64 { firstSeq + UInt64(rowCount) - 1 }
+  }
+
+  struct CatalogueCopy {
+    var id: UInt32
+    var offset: UInt32
+  }
+
+  /// By offset, and so by number.
+  private(set) var commits: [Commit] = []
+  private(set) var catalogues: [CatalogueCopy] = []
+  /// Behind the last intact record: where the next one goes.
+  private(set) var end = StoreFormat.block
+
+  mutating func add(_ record: RecordHeader, at offset: Int) {
+    switch record.kind {
+    case .commit:
+      commits.append(
+        Commit(
+          offset: UInt32(offset), length: UInt32(record.length), firstSeq: record.firstSeq,
+          rowCount: UInt32(record.rowCount), time: record.time))
+    case .catalogue: catalogues.append(CatalogueCopy(id: record.catalogueID, offset: UInt32(offset)))
+    }
+    end = offset + record.footprint
+  }
+
+  /// The number of the last row; nil when there is none.
+  var lastSeq: UInt64? { commits.last { $0.rowCount > 0 }?.lastSeq }
+
+  func holds(catalogue id: UInt32) -> Bool { catalogues.contains { $0.id == id } }
+
+  /// The first commit with rows that ends at `seq` or later: it holds the row, or is the next readable one.
+  func commit(atOrBehind seq: UInt64) -> Commit? {
+    var low = 0
+    var high = commits.count
+    while low < high {
+      let middle = (low + high) / 2
+      // A commit without rows ends before it begins, which keeps the order.
+      if commits[middle].lastSeq < seq { low = middle + 1 } else { high = middle }
+    }
+    while low < commits.count && commits[low].rowCount == 0 { low += 1 }
+    return low < commits.count ? commits[low] : nil
+  }
+}
+
+/// Finds the records of a slot. Every record starts on a block, so that damage hides only what it hit: the
+/// scan goes on at the next block.
+struct SegmentScan: ~Copyable {
+  private let device: any BlockDevice
+  private let layout: StoreLayout
+  private let base: Int
+  private var payload = ByteBuffer(capacity: StoreFormat.block)
+  /// The medium refused to give some of the slot back.
+  private(set) var hadReadErrors = false
+
+  init(device: any BlockDevice, layout: StoreLayout, slot: Int) {
+    self.device = device
+    self.layout = layout
+    base = layout.offset(ofSlot: slot)
+  }
+
+  /// Indexes all records of segment `id` in the whole slot.
+  mutating func index(ofSegment id: UInt64) -> SegmentIndex {
+    var index = SegmentIndex()
+    forEachRecord { record, offset in
+      // Numbers rise with the offset; a commit that says otherwise is not from this segment's writer.
+      guard record.segment == id, record.kind == .catalogue || record.firstSeq > index.lastSeq ?? 0
+      else { return }
+      index.add(record, at: offset)
+    }
+    return index
+  }
+
+  /// The header that the slot must have had, from its records: those of the newest segment among them.
+  mutating func rebuiltHeader() -> SegmentHeader? {
+    var first: RecordHeader?
+    forEachRecord { record, _ in
+      if record.segment > first?.segment ?? 0 || first == nil { first = record }
+    }
+    return first.map {
+      // A replay must not rely on the checkpoint that begins a segment: it may be what was destroyed.
+      SegmentHeader(
+        id: $0.segment, firstSeq: $0.firstSeq, stream: $0.stream, boot: $0.boot, time: $0.time,
+        isContinuation: true)
+    }
+  }
+
+  private mutating func forEachRecord(_ body: (RecordHeader, Int) -> Void) {
+    var offset = StoreFormat.block
+    while offset < layout.slotSize {
+      if let record = record(at: offset) {
+        body(record, offset)
+        offset += record.footprint
+      } else {
+        offset += StoreFormat.block
+      }
+    }
+  }
+
+  /// The header of the intact record at `offset`; nil when there is none.
+  private mutating func record(at offset: Int) -> RecordHeader? {
+    withUnsafeTemporaryAllocation(byteCount: RecordHeader.size, alignment: 16) { room in
+      switch device.read(into: room, at: base + offset) {
+      case .success(room.count): break
+      case .success: return nil
+      case .failure:
+        hadReadErrors = true
+        return nil
+      }
+      let header = UnsafeRawBufferPointer(room)
+      guard let record = RecordHeader(reading: header, maximumPayload: layout.maximumPayload),
+        offset + record.footprint <= layout.slotSize
+      else { return nil }
+      payload.removeAll()
+      payload.append(upTo: record.length) { bytes in
+        let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<record.length])
+        return device.fill(part, at: base + offset + RecordHeader.size) ? record.length : 0
+      }
+      let isIntact = payload.withBytes { bytes in
+        bytes.count == record.length && RecordHeader.isIntact(header: header, payload: bytes)
+      }
+      return isIntact ? record : nil
+    }
+  }
+}

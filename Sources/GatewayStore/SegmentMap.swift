@@ -1,0 +1,104 @@
+internal import GatewayCore
+
+/// Which segment lies in which slot, which row belongs to which segment, and where the next segment may go.
+/// Pure.
+struct SegmentMap {
+  struct Segment: Equatable {
+    var header: SegmentHeader
+    var slot: Int
+    /// Bytes in use, as far as they are known; a whole slot otherwise.
+    var bytes: Int
+
+    var id: UInt64 { header.id }
+    var firstSeq: UInt64 { header.firstSeq }
+  }
+
+  /// A segment and the last row that belongs to it.
+  struct Place: Equatable {
+    var segment: Segment
+    var lastSeq: UInt64
+    var isNewest: Bool
+  }
+
+  /// By id; each begins behind the one before it. Not every segment on the medium is here: those whose rows a
+  /// newer one holds too, because a write failed, are free slots.
+  private(set) var segments: [Segment]
+  /// Writes that failed, by slot. A slot that failed is taken again only when no other is left: the failure
+  /// may have been the file system's (read-only, cable) rather than the slot's.
+  private var failures: [Int]
+
+  init(segments found: [Segment], slots: Int) {
+    failures = Array(repeating: 0, count: slots)
+    segments = []
+    for segment in found.sorted(by: { $0.id > $1.id }) {
+      if segment.firstSeq < segments.last?.firstSeq ?? .max { segments.append(segment) }
+    }
+    segments.reverse()
+  }
+
+  /// Slots of the file, used or not.
+  var slotCount: Int { failures.count }
+
+  /// The number of the first row that is stored, given that of the last.
+  func oldest(storedThrough: UInt64) -> UInt64 { segments.first?.firstSeq ?? storedThrough + 1 }
+
+  /// The segment to which row `seq` belongs; nil when it is older than all.
+  func place(of seq: UInt64, storedThrough: UInt64) -> Place? {
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].firstSeq <= seq { low = middle + 1 } else { high = middle }
+    }
+    return low == 0 ? nil : place(at: low - 1, storedThrough: storedThrough)
+  }
+
+  func place(at index: Int, storedThrough: UInt64) -> Place {
+    let isNewest = index == segments.count - 1
+    return Place(
+      segment: segments[index], lastSeq: isNewest ? storedThrough : segments[index + 1].firstSeq - 1,
+      isNewest: isNewest)
+  }
+
+  func holds(segment id: UInt64) -> Bool { segments.contains { $0.id == id } }
+
+  /// Slots that never held a segment, or whose segment's rows are in newer ones.
+  func unusedSlots(limit: Int) -> [Int] {
+    let used = Set(segments.map(\.slot))
+    return (0..<min(limit, slotCount)).filter { !used.contains($0) }
+  }
+
+  /// The slot to begin a segment in: unused, or else with the oldest rows that are all settled. The newest
+  /// segment is never given away, it holds the checkpoint. `freedThrough` is the last row that it costs.
+  func freeSlot(
+    settledThrough: UInt64, limit: Int, tried: Set<Int>, allowingFailed: Bool
+  ) -> (slot: Int, freedThrough: UInt64)? {
+    let isAllowed = { slot in
+      slot < limit && !tried.contains(slot) && (allowingFailed || failures[slot] == 0)
+    }
+    if let slot = unusedSlots(limit: limit).filter(isAllowed).min(by: { failures[$0] < failures[$1] }) {
+      return (slot, 0)
+    }
+    for index in segments.indices.dropLast() where isAllowed(segments[index].slot) {
+      let last = segments[index + 1].firstSeq - 1
+      if last <= settledThrough { return (segments[index].slot, last) }
+    }
+    return nil
+  }
+
+  mutating func begin(_ segment: Segment) {
+    precondition(segment.id > segments.last?.id ?? 0, "BUG: a segment's id was used before")
+    // One that begins at the same row holds none: it was begun and failed.
+    if let newest = segments.last, newest.firstSeq >= segment.firstSeq { segments.removeLast() }
+    segments.append(segment)
+  }
+
+  mutating func vacate(_ slot: Int) { segments.removeAll { $0.slot == slot } }
+
+  mutating func setNewestBytes(_ bytes: Int) { segments[segments.count - 1].bytes = bytes }
+
+  mutating func recordFailure(ofSlot slot: Int) { failures[slot] += 1 }
+  mutating func recordSuccess(ofSlot slot: Int) { failures[slot] = 0 }
+
+  mutating func addSlot() { failures.append(0) }
+}

@@ -1,0 +1,149 @@
+import GatewayStore
+import GatewaySystem
+import Glibc
+
+/// A file over a flash medium, as Linux shows it: writes land in a cache, `synchronize` moves them to the
+/// medium. It can fail, die at a given call, tear what is in flight, and lose what a failed fdatasync did not
+/// write while the cache still shows it. For one thread.
+final class MemoryDevice: BlockDevice, @unchecked Sendable {
+  private(set) var cache: [UInt8] = []
+  private(set) var medium: [UInt8] = []
+  private var inFlight: [Range<Int>] = []
+  /// Asked before each write and synchronisation; what it returns is the failure.
+  var fault: (Call) -> Int32? = { _ in nil }
+  /// Writes and synchronisations that still go through before the power goes; nil: all.
+  var callsToLive: Int?
+  var unreadable: Range<Int>?
+  var isFull = false
+  private(set) var synchronizations = 0
+
+  enum Call: Equatable { case write(Range<Int>), synchronize }
+
+  init() {}
+  init(_ bytes: [UInt8]) {
+    cache = bytes
+    medium = bytes
+  }
+
+  var size: Int { cache.count }
+
+  func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) -> Result<Int, Errno> {
+    guard offset < cache.count else { return .success(0) }
+    let range = offset..<min(offset + room.count, cache.count)
+    if let unreadable, unreadable.overlaps(range) { return .failure(Errno(code: EIO)) }
+    cache.withUnsafeBytes { room.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[range])) }
+    return .success(range.count)
+  }
+
+  private func failure(of call: Call) -> Errno? {
+    if let calls = callsToLive {
+      callsToLive = max(calls - 1, 0)
+      if calls == 0 { return Errno(code: EIO) }
+    }
+    return fault(call).map(Errno.init)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Result<Void, Errno> {
+    let range = offset..<offset + bytes.count
+    if let error = failure(of: .write(range)) {
+      // As a short write does: a part of it is there.
+      if callsToLive != 0 { put(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 3)]), at: offset) }
+      return .failure(error)
+    }
+    put(bytes, at: offset)
+    return .success(())
+  }
+
+  private func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    let end = offset + bytes.count
+    if end > cache.count { cache += [UInt8](repeating: 0, count: end - cache.count) }
+    cache.withUnsafeMutableBytes { $0[offset..<end].copyBytes(from: bytes) }
+    inFlight.append(offset..<end)
+  }
+
+  func synchronize() -> Result<Void, Errno> {
+    if let error = failure(of: .synchronize) {
+      if callsToLive != 0 { inFlight = [] }
+      return .failure(error)
+    }
+    growMedium()
+    for range in inFlight { copyToMedium(range) }
+    inFlight = []
+    synchronizations += 1
+    return .success(())
+  }
+
+  func reserve(_ length: Int) -> Result<Void, Errno> { isFull ? .failure(Errno(code: ENOSPC)) : .success(()) }
+
+  func dropCache() { cache = medium }
+
+  private func growMedium() {
+    if medium.count < cache.count { medium += [UInt8](repeating: 0, count: cache.count - medium.count) }
+  }
+
+  private func copyToMedium(_ range: Range<Int>) {
+    medium.withUnsafeMutableBytes { medium in
+      cache.withUnsafeBytes { cache in
+        medium[range].copyBytes(from: UnsafeRawBufferPointer(rebasing: cache[range]))
+      }
+    }
+  }
+
+  /// Each sector in flight is on the medium, or is not, or is noise.
+  func cutPower(_ random: inout some RandomNumberGenerator) {
+    growMedium()
+    for range in inFlight {
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: 512) {
+        let sector = start..<min(start + 512, range.upperBound)
+        switch UInt8.random(in: 0..<5, using: &random) {
+        case 0, 1: copyToMedium(sector)
+        case 2: for place in sector { medium[place] = UInt8.random(in: 0...255, using: &random) }
+        default: break
+        }
+      }
+    }
+    restart()
+  }
+
+  /// The process ended, the machine did not: what was written is written.
+  func kill() {
+    callsToLive = nil
+    fault = { _ in nil }
+  }
+
+  private func restart() {
+    inFlight = []
+    cache = medium
+    kill()
+  }
+
+  /// Changes bytes on the medium (and what is read from now on).
+  func damage(_ range: Range<Int>, _ byte: (UInt8) -> UInt8) {
+    for place in range {
+      medium[place] = byte(medium[place])
+      cache[place] = medium[place]
+    }
+  }
+
+  func truncate(to length: Int) {
+    medium.removeLast(medium.count - length)
+    cache = medium
+    inFlight = []
+  }
+}
+
+/// The same numbers for the same seed, so that a failure can be seen again.
+struct SeededRandom: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  /// SplitMix64.
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var word = state
+    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+    return word ^ word >> 31
+  }
+}

@@ -1,0 +1,131 @@
+import GatewayCore
+import Testing
+
+@testable import GatewayStore
+
+/// The bytes of format 1. A change here makes stores in the field unreadable: it needs a new version instead.
+@Suite struct StoreFormatTests {
+  private let boot = BootID(high: 0x1122_3344_5566_7788, low: 0x99AA_BBCC_DDEE_FF00)
+  private let stream = StreamID(bits: 0x6B22_B4C8_D715_5218)
+
+  /// The bytes of one block up to the last that is not zero, in hexadecimal; it must be padded to whole
+  /// blocks.
+  private func hex(_ body: (inout ByteBuffer) -> Void) -> String {
+    var buffer = ByteBuffer()
+    body(&buffer)
+    #expect(buffer.count == 4096)
+    let bytes = buffer.copyBytes()
+    let end = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
+    return bytes[..<end].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  @Test func theSuperblocksBytesAreThese() {
+    #expect(
+      hex { Superblock(slotSize: 4 << 20).append(to: &$0) } == "43475753544f523101000100000040007da77ad9")
+  }
+
+  @Test func theLedgersBytesAreThese() {
+    let ledger = DeliveryLedger(
+      storedThrough: 1000,
+      entries: [
+        "q": .init(settledThrough: 10, delivered: 4, quarantined: 1, damaged: 2),
+        "platform": .init(settledThrough: 999, delivered: 999, quarantined: 0, damaged: 0),
+      ])
+    let block = LedgerBlock(
+      generation: 7, stream: stream, boot: boot, nextSegment: 5, isClosed: true, ledger: ledger)
+    #expect(
+      hex { block.append(to: &$0) }
+        == "4347574c45444731b025f706930000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
+        + "ccbbaa99e80300000000000005000000000000000100000002000000e703000000000000e703000000000000"
+        + "0000000000000000000000000000000008706c6174666f726d0a000000000000000400000000000000010000"
+        + "000000000002000000000000000171")
+  }
+
+  @Test func aSlotHeadersBytesAreThese() {
+    let header = SegmentHeader(
+      id: 3, firstSeq: 1201, stream: stream, boot: boot, time: Timestamp(microseconds: 1_795_381_260_000_000),
+      isContinuation: true)
+    #expect(
+      hex { header.append(to: &$0) }
+        == "4347575345474d3102baa9be010001000300000000000000b104000000000000185215d7c8b4226b88776655"
+        + "4433221100ffeeddccbbaa99001b3dc6e360060001")
+  }
+
+  private func record(_ kind: RecordHeader.Kind, length: Int, rows: Int) -> RecordHeader {
+    RecordHeader(
+      kind: kind, length: length, segment: 3, firstSeq: 1201, stream: stream, boot: boot,
+      time: Timestamp(microseconds: 1_795_381_260_000_000), rowCount: rows, catalogueID: sampleCatalogue.id)
+  }
+
+  @Test func aCommitsBytesAreThese() {
+    let payload: [UInt8] = [1, 2, 3, 4, 5]
+    let bytes = hex { buffer in
+      payload.withUnsafeBytes { record(.commit, length: 5, rows: 2).append(with: $0, to: &buffer) }
+    }
+    #expect(
+      bytes == "43475752ba40006d01000000050000000300000000000000b104000000000000185215d7c8b4226b88776655"
+        + "4433221100ffeeddccbbaa99001b3dc6e3600600020000003a7f10200102030405")
+  }
+
+  @Test func aCataloguesBytesAreThese() {
+    let bytes = hex { buffer in
+      sampleCatalogue.encoded.withUnsafeBytes {
+        record(.catalogue, length: $0.count, rows: 0).append(with: $0, to: &buffer)
+      }
+    }
+    #expect(
+      bytes == "43475752b7c7c2a202000000130000000300000000000000b104000000000000185215d7c8b4226b88776655"
+        + "4433221100ffeeddccbbaa99001b3dc6e3600600000000003a7f1020010100000003612e740343454c000000"
+        + "00001f")
+  }
+
+  @Test func partsLieWhereTheFormatSaysTheyDo() throws {
+    let device = MemoryDevice()
+    let store = try openSmall(device)
+    try store.append(rows: 3)
+    let text = { (offset: Int, count: Int) in
+      String(decoding: device.medium[offset..<offset + count], as: UTF8.self)
+    }
+    #expect(text(0, 8) == "CGWSTOR1")
+    #expect(text(smallSlot / 4, 8) == "CGWLEDG1")
+    #expect(text(smallSlot, 8) == "CGWSEGM1")
+    // A segment begins with a catalogue, the commit, and the catalogue again.
+    #expect((1...3).map { text(smallSlot + $0 * 4096, 4) } == ["CGWR", "CGWR", "CGWR"])
+    #expect((1...3).map { device.medium[smallSlot + $0 * 4096 + 8] } == [2, 1, 2])
+    #expect(StoreFormat.slotSize == 4 << 20 && StoreLayout(slotSize: 4 << 20).ledgers == [1 << 20, 2 << 20])
+    #expect(StoreLayout(slotSize: 4 << 20).maximumPayload >= 1 << 20)
+  }
+
+  @Test func everyBlockIsReadBackAsItWasWrittenAndNotWithAnyBitChanged() {
+    var buffer = ByteBuffer()
+    let header = SegmentHeader(
+      id: 9, firstSeq: 77, stream: stream, boot: boot, time: Timestamp(microseconds: -5),
+      isContinuation: false)
+    header.append(to: &buffer)
+    var bytes = buffer.copyBytes()
+    let isRead = { (bytes: [UInt8]) -> Bool in
+      bytes.withUnsafeBytes { if case .valid(header) = SegmentHeader.read($0) { true } else { false } }
+    }
+    #expect(isRead(bytes))
+    for bit in 0..<SegmentHeader.size * 8 {
+      bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+      #expect(!isRead(bytes), "bit \(bit)")
+      bytes[bit / 8] ^= 1 << UInt8(bit % 8)
+    }
+  }
+
+  @Test func aLedgerThatContradictsItselfIsNotBelieved() {
+    for entry in [
+      DeliveryLedger.Entry(settledThrough: 5, delivered: 6, quarantined: 0, damaged: 0),
+      DeliveryLedger.Entry(settledThrough: 5, delivered: .max, quarantined: 6, damaged: 0),
+      DeliveryLedger.Entry(settledThrough: 5, delivered: 2, quarantined: 2, damaged: 2),
+      DeliveryLedger.Entry(settledThrough: 11, delivered: 11, quarantined: 0, damaged: 0),
+    ] {
+      let ledger = DeliveryLedger(storedThrough: 10, entries: ["p": entry])
+      var buffer = ByteBuffer()
+      LedgerBlock(generation: 1, stream: stream, boot: boot, nextSegment: 1, isClosed: false, ledger: ledger)
+        .append(to: &buffer)
+      #expect(buffer.withBytes { LedgerBlock.read($0) == nil })
+    }
+  }
+}
