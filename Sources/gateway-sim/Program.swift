@@ -1,1 +1,42 @@
-@main struct Program { static func main() {} }
+internal import GatewaySimulator
+internal import GatewaySystem
+internal import Glibc
+
+/// `gateway-sim`: the world outside the cabinet, for developers, demos and tests.
+@main struct Program {
+  static func main() {
+    do throws(UsageError) {
+      var words = Words(CommandLine.arguments.dropFirst())
+      switch words.next() {
+      case "field": try FieldCommand.run(&words)
+      case "platform": try PlatformCommand.run(&words)
+      case "--help", "-h", "help": printOut(Self.usage)
+      case let other?: throw UsageError("unknown command \"\(other)\"")
+      case nil: throw UsageError("a command is missing")
+      }
+    } catch {
+      printError("gateway-sim: \(error.sentence)\n\(Self.usage)")
+      exit(64)
+    }
+  }
+
+  static let usage = """
+    usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
+           gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
+
+    field     plays Modbus TCP devices. Control (with --control):
+                POST /fault?kind=KIND&server=0&unit=3&seconds=10&share=0.5&count=2
+                  KIND: delay ms=N, late ms=N, silent, refuse, exception code=N, garbage, short,
+                        wrong-transaction, wrong-unit, wrong-function, close
+                DELETE /fault, GET /stats
+    platform  plays the city's HTTP platform. Control, on the same port:
+                POST /control/fault?kind=KIND&seconds=60&share=1.0&count=2
+                  KIND: status status=503 retry-after=5 type=text/html body=..., delay ms=N, hang,
+                        close-before, close-after, slow, huge, truncate, poison first=N last=N,
+                        row-limit rows=N
+                POST /control/down?seconds=20, DELETE /control/fault, GET /control/stats,
+                GET /control/rows?stream=S&from=N&to=N (with --keep)
+    Both print their books as one line of JSON when SIGTERM or SIGINT ends them.
+
+    """
+}

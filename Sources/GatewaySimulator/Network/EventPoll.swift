@@ -1,0 +1,56 @@
+internal import CSystem
+internal import GatewayCore
+internal import GatewaySystem
+internal import Glibc
+
+/// Waits for many descriptors at once (epoll, level-triggered). Any thread may add and change; one waits.
+struct EventPoll: ~Copyable, Sendable {
+  struct Event: BitwiseCopyable, Sendable {
+    /// What `add` was given.
+    var token: UInt64
+    var isReadable: Bool
+    var isWritable: Bool
+  }
+
+  private let descriptor: FileDescriptor
+
+  init() throws(SystemError) {
+    let number = epoll_create1(Int32(EPOLL_CLOEXEC))
+    let code = errno
+    guard number >= 0 else { throw SystemError("cannot make an epoll descriptor", code: code) }
+    descriptor = FileDescriptor(owning: number)
+  }
+
+  /// A descriptor leaves by being closed.
+  func add(_ number: Int32, token: UInt64) { control(EPOLL_CTL_ADD, number, token, EPOLLIN.rawValue) }
+
+  func change(_ number: Int32, token: UInt64, reads: Bool, writes: Bool) {
+    let wanted = (reads ? EPOLLIN.rawValue : 0) | (writes ? EPOLLOUT.rawValue : 0)
+    control(EPOLL_CTL_MOD, number, token, wanted)
+  }
+
+  private func control(_ operation: Int32, _ number: Int32, _ token: UInt64, _ events: UInt32) {
+    var event = epoll_event()
+    event.events = events
+    event.data.u64 = token
+    let result = epoll_ctl(descriptor.number, operation, number, &event)
+    precondition(
+      result == 0 || errno == ENOMEM || errno == ENOSPC, "BUG: polling a descriptor that is closed")
+  }
+
+  /// Fills `events` with what is ready; waits for ever when `timeout` is nil. Errors and hang-ups count as
+  /// readable: the read tells.
+  func wait(into events: inout [Event], timeout: Duration?) {
+    events.removeAll(keepingCapacity: true)
+    withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { room in
+      let count = epoll_wait(
+        descriptor.number, room.baseAddress, Int32(room.count), timeout?.millisecondsRoundedUp ?? -1)
+      for index in 0..<Int(max(count, 0)) {
+        let mask = room[index].events
+        let isReadable = mask & (EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
+        let isWritable = mask & EPOLLOUT.rawValue != 0
+        events.append(Event(token: room[index].data.u64, isReadable: isReadable, isWritable: isWritable))
+      }
+    }
+  }
+}

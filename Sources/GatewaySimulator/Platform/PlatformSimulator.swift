@@ -1,0 +1,54 @@
+internal import GatewayCore
+package import GatewaySystem
+internal import Synchronization
+
+/// The city's platform: takes native batches, keeps each (stream, seq) once, and misbehaves on command. Listening
+/// from `init` to `stop`. Thread-safe.
+package final class PlatformSimulator: Sendable {
+  package struct Options: Sendable {
+    package var listen = ListenAddress()
+    /// A file for unique rows, one JSON object a line.
+    package var record: String?
+    /// How many rows of each stream `rows` can show.
+    package var keptRows = 0
+    /// Checks each batch by the slow way too.
+    package var isStrict = false
+
+    package init() {}
+  }
+
+  package let address: ListenAddress
+  private let service: PlatformService
+  private let server: HTTPServer
+
+  package init(_ options: Options = Options()) throws(SystemError) {
+    service = try PlatformService(options)
+    server = try HTTPServer(options.listen, service: service)
+    address = server.address
+    service.attach(server)
+  }
+
+  deinit { stop() }
+
+  package var port: UInt16 { address.port }
+
+  /// Where batches go.
+  package var url: String { "http://\(address)/v1/batches" }
+
+  package var stats: PlatformStats { service.stats }
+
+  /// The last unique rows of a stream, by number.
+  package func rows(of stream: String) -> [PlatformRow] { service.rows(of: stream) }
+
+  package func set(_ fault: PlatformFault, for term: FaultTerm = .untilCleared) { service.add(fault, term) }
+
+  /// Ends all faults and closes what hangs; a platform that is down stays down.
+  package func clearFaults() { service.clearFaults() }
+
+  /// Closes all connections and refuses new ones until `comeUp`. Returns when it is so.
+  package func goDown() throws(SystemError) { try server.down() }
+
+  package func comeUp() throws(SystemError) { try server.up() }
+
+  package func stop() { server.stop() }
+}

@@ -1,0 +1,44 @@
+internal import GatewayCore
+internal import GatewaySimulator
+internal import GatewaySystem
+
+/// `gateway-sim platform [--listen HOST:PORT] [--record FILE] [--keep ROWS] [--strict] [--quiet]`
+enum PlatformCommand {
+  static func run(_ words: inout Words) throws(UsageError) {
+    var options = PlatformSimulator.Options()
+    options.listen = ListenAddress(port: 18080)
+    var isQuiet = false
+    while let word = words.next() {
+      switch word {
+      case "--listen":
+        guard let address = ListenAddress(text: try words.value(of: word)) else {
+          throw UsageError("--listen needs an address such as 127.0.0.1:18080")
+        }
+        options.listen = address
+      case "--record": options.record = try words.value(of: word)
+      case "--keep":
+        guard let rows = Int(try words.value(of: word)), (0...10_000_000).contains(rows) else {
+          throw UsageError("--keep needs a number of rows up to 10000000")
+        }
+        options.keptRows = rows
+      case "--strict": options.isStrict = true
+      case "--quiet": isQuiet = true
+      default: throw UsageError("unknown option \"\(word)\"")
+      }
+    }
+    do throws(SystemError) {
+      try play(options, isQuiet: isQuiet)
+    } catch {
+      Run.fail("\(error)", code: 71)
+    }
+  }
+
+  private static func play(_ options: PlatformSimulator.Options, isQuiet: Bool) throws(SystemError) {
+    let signals = try Signals()
+    let platform = try PlatformSimulator(options)
+    if !isQuiet { printOut("platform: listening on http://\(platform.address)/\n") }
+    Run.untilSignalled(signals)
+    platform.stop()
+    Run.printBooks(platform.stats.json)
+  }
+}
