@@ -10,6 +10,7 @@ internal import Glibc
       switch words.next() {
       case "field": try FieldCommand.run(&words)
       case "platform": try PlatformCommand.run(&words)
+      case "demo": try DemoCommand.run(&words)
       case "--help", "-h", "help": printOut(Self.usage)
       case let other?: throw UsageError("unknown command \"\(other)\"")
       case nil: throw UsageError("a command is missing")
@@ -23,6 +24,7 @@ internal import Glibc
   static let usage = """
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
+           gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
 
     field     plays Modbus TCP devices. Control (with --control):
                 POST /fault?kind=KIND&server=0&unit=3&seconds=10&share=0.5&count=2
@@ -36,7 +38,8 @@ internal import Glibc
                         row-limit rows=N
                 POST /control/down?seconds=20, DELETE /control/fault, GET /control/stats,
                 GET /control/rows?stream=S&from=N&to=N (with --keep)
-    Both print their books as one line of JSON when SIGTERM or SIGINT ends them.
+    demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
+    Field and platform print their books as one line of JSON when SIGTERM or SIGINT ends them.
 
     """
 }
