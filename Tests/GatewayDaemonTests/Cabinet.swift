@@ -25,7 +25,17 @@ final class Cabinet {
       FieldDescription(servers: [FieldServer(devices: [FieldDevice(units: units, registers: content)])]))
     var options = PlatformSimulator.Options()
     options.keptRows = 100_000
-    platform = try PlatformSimulator(options)
+    platform = try Self.platform(options)
+  }
+
+  /// On a port below those that the kernel gives to connections: while the platform is down, nobody takes it.
+  private static func platform(_ options: PlatformSimulator.Options) throws -> PlatformSimulator {
+    var options = options
+    for _ in 0..<20 {
+      options.listen = ListenAddress(port: .random(in: 20_000..<32_000))
+      if let platform = try? PlatformSimulator(options) { return platform }
+    }
+    throw Failure(description: "no free port for the platform")
   }
 
   deinit {
