@@ -35,6 +35,23 @@ import Testing
     #expect(ranges == [1...12, 13...24, 25...30])
   }
 
+  @Test func rowsOfTwoStreamsNeverShareABatch() throws {
+    let queue = MemoryQueue()
+    queue.store(3)
+    queue.change(stream: StreamID(bits: 0xAB))
+    for count in [2, 2] { queue.store(count) }
+    var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
+    var batch = SealedBatch()
+    builder.fill(rowLimit: 100)
+    #expect(builder.isComplete)
+    builder.seal(into: &batch)
+    #expect(batch.key == "\"6b22b4c8d7155218-1-3\"")
+    builder.fill(rowLimit: 100)
+    builder.seal(into: &batch)
+    #expect(batch.key == "\"00000000000000ab-4-7\"")
+    #expect(try JSONValue(parsing: text(batch))["stream"]?.string == "00000000000000ab")
+  }
+
   @Test func noBatchIsLargerThanItsBytes() {
     let queue = MemoryQueue()
     queue.store(500)

@@ -16,6 +16,8 @@ final class MemoryQueue: DeliveryQueue {
     /// Settlements that left a hole.
     var violations = 0
     var raise: [@Sendable () -> Void] = []
+    /// What the store draws after a power cut; nil: the first stream goes on.
+    var stream: StreamID?
   }
 
   let stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
@@ -56,6 +58,9 @@ final class MemoryQueue: DeliveryQueue {
     for call in raise { call() }
   }
 
+  /// The rows to come are numbered under another stream.
+  func change(stream: StreamID) { books.withLock { $0.stream = stream } }
+
   func store(_ rows: [Row]) {
     var encoder = RowEncoder()
     for row in rows { encoder.append(row) }
@@ -66,7 +71,7 @@ final class MemoryQueue: DeliveryQueue {
     books.commits.append(
       StoredCommit(
         firstSeq: books.stored + 1, rowCount: encoder.rowCount, catalogueID: points.id,
-        boot: BootID(high: 0, low: 0), payload: encoder.bytes.copyBytes()))
+        boot: BootID(high: 0, low: 0), payload: encoder.bytes.copyBytes(), stream: books.stream ?? stream))
     books.stored += UInt64(encoder.rowCount)
   }
 

@@ -5,7 +5,8 @@ package import GatewayCore
 /// for every row of a point is formatted once for each catalogue.
 package struct NativeJSON: ~Copyable {
   private let gateway: String
-  private let stream: StreamID
+  /// The stream of the rows; to be changed between batches only.
+  package var stream: StreamID
   private var fragments = PointFragments([])
   private var timeText = TimeText()
   /// Room before the readings for the head, whose `last` is known only when the batch is sealed.
