@@ -1,5 +1,5 @@
-package import GatewayCore
 internal import GatewayControl
+package import GatewayCore
 internal import GatewaySources
 package import GatewayStore
 package import GatewaySystem
@@ -170,7 +170,9 @@ package final class Gateway: Sendable {
     let acquired = running.acquisition.pipeline.currentBooks
     var accounting = StatusSnapshot.Accounting()
     (accounting.acquired, accounting.ringDropped) = (acquired.acquired, acquired.ringDropped)
-    (accounting.stored, accounting.delivered, accounting.queued) = (books.stored, books.delivered, books.queued)
+    (accounting.stored, accounting.delivered, accounting.queued) = (
+      books.stored, books.delivered, books.queued
+    )
     (accounting.evicted, accounting.damaged) = (books.evicted, books.damaged)
     accounting.quarantined = books.quarantined
     let usage = store.usage

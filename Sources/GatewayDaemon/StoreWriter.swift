@@ -68,7 +68,8 @@ final class StoreWriter: Sendable {
     if commit.beginsPipeline || journalBytes > Self.journalFactor * commit.checkpoint.count { return true }
     let withJournal = commit.rowBytes + commit.journal.count
     let withCheckpoint = commit.rowBytes + commit.checkpoint.count
-    return DurableStore.bytesOnMedium(payload: withCheckpoint) <= DurableStore.bytesOnMedium(payload: withJournal)
+    return DurableStore.bytesOnMedium(payload: withCheckpoint)
+      <= DurableStore.bytesOnMedium(payload: withJournal)
       || store.nextAppendNeedsCheckpoint(payload: withJournal, catalogue: commit.catalogue)
   }
 

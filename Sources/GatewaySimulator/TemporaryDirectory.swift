@@ -19,7 +19,11 @@ package enum TemporaryDirectory {
           $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
         }
         guard name != "." && name != ".." else { continue }
-        if entry.pointee.d_type == UInt8(DT_DIR) { remove("\(path)/\(name)") } else { unlink("\(path)/\(name)") }
+        if entry.pointee.d_type == UInt8(DT_DIR) {
+          remove("\(path)/\(name)")
+        } else {
+          unlink("\(path)/\(name)")
+        }
       }
       closedir(directory)
     }

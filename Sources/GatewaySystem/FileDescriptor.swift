@@ -36,7 +36,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
   ) -> Result<Int, Errno> {
     var done = 0
     while done < room.count {
-      let result = retrying { pread(number, room.baseAddress! + done, room.count - done, off_t(offset + done)) }
+      let result = retrying {
+        pread(number, room.baseAddress! + done, room.count - done, off_t(offset + done))
+      }
       switch result {
       case .success(0): return .success(done)
       case .success(let count): done += count
@@ -50,7 +52,9 @@ package struct FileDescriptor: ~Copyable, Sendable {
   package borrowing func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Result<Void, Errno> {
     var done = 0
     while done < bytes.count {
-      let result = retrying { pwrite(number, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done)) }
+      let result = retrying {
+        pwrite(number, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      }
       switch result {
       case .success(0): return .failure(Errno(code: EIO))
       case .success(let count): done += count

@@ -11,7 +11,9 @@ private func write(_ text: String, to number: Int32) {
   text.withUTF8 { bytes in
     var done = 0
     while done < bytes.count {
-      switch retrying({ Glibc.write(number, bytes.baseAddress! + done, bytes.count - done) }) as Result<Int, Errno> {
+      switch retrying({ Glibc.write(number, bytes.baseAddress! + done, bytes.count - done) })
+        as Result<Int, Errno>
+      {
       case .success(let count): done += count
       case .failure(let error):
         if number == 1 && error.code == EPIPE { exit(0) }

@@ -19,9 +19,11 @@ enum PipelineBench {
         limits.append(total / (seconds { for round in 0..<rounds { pass.copy(Int64(round)) } }) / 1e6)
       }
       Report.line(
-        "  decode + window + encode, \(name)", value: median(rates), unit: "M readings/s", limit: median(limits),
+        "  decode + window + encode, \(name)", value: median(rates), unit: "M readings/s",
+        limit: median(limits),
         limitName: "copied", goal: "≥ 3 M/s")
-      Report.line("  bytes per reading in the commit", value: Double(bytes) / Double(pointCount), unit: "bytes")
+      Report.line(
+        "  bytes per reading in the commit", value: Double(bytes) / Double(pointCount), unit: "bytes")
     }
   }
 
@@ -42,7 +44,9 @@ enum PipelineBench {
       // What cabinets hold: scaled 16-bit numbers, floats, and a 32-bit counter among four.
       layouts = (0..<pointCount).map { index in
         switch index % 4 {
-        case 0, 1: RegisterLayout(type: .int16, scale: LinearScale(scale: 0.1, offset: 0, denominator: 10, numerator: 1, addend: 0))
+        case 0, 1:
+          RegisterLayout(
+            type: .int16, scale: LinearScale(scale: 0.1, offset: 0, denominator: 10, numerator: 1, addend: 0))
         case 2: RegisterLayout(type: .float32, order: ByteOrder(wordsReversed: true, bytesSwapped: false))
         default: RegisterLayout(type: .uint32)
         }
@@ -65,7 +69,9 @@ enum PipelineBench {
       words[Int(round) % words.count] &+= 1
       words.withUnsafeBufferPointer { words in
         for point in 0..<layouts.count {
-          guard case .value(let value) = RegisterDecoder.decode(layouts[point], words.baseAddress! + point * 2) else {
+          guard
+            case .value(let value) = RegisterDecoder.decode(layouts[point], words.baseAddress! + point * 2)
+          else {
             continue
           }
           room[point] = Reading(point: PointIndex(point), at: moment(round, point), value: value)

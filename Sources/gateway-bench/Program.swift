@@ -10,7 +10,8 @@ internal import GatewaySystem
     let wanted = Array(CommandLine.arguments.dropFirst())
     if let unknown = wanted.first(where: { name in !all.contains { $0.name == name } }) {
       printError(
-        "gateway-bench: \"\(unknown)\" is not a benchmark; there are: \(all.map(\.name).joined(separator: ", "))\n")
+        "gateway-bench: \"\(unknown)\" is not a benchmark; there are: \(all.map(\.name).joined(separator: ", "))\n"
+      )
       return
     }
     for bench in all where wanted.isEmpty || wanted.contains(bench.name) { try bench.run() }

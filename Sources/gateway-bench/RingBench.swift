@@ -9,7 +9,8 @@ enum RingBench {
   private static let capacity = 4096
 
   static func run() throws {
-    Report.head("ring: \(MemoryLayout<Reading>.size)-byte readings, \(capacity) slots, two pinned threads, median of 5")
+    Report.head(
+      "ring: \(MemoryLayout<Reading>.size)-byte readings, \(capacity) slots, two pinned threads, median of 5")
     for (burst, goal) in [(32, "≥ 200 M/s"), (1, "≥ 40 M/s")] {
       var ours: [Double] = []
       var theirs: [Double] = []

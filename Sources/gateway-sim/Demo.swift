@@ -63,7 +63,9 @@ struct Demo {
     pause(8)
     show()
 
-    say("the uplink is back; the platform stores the first two batches but cuts the connection before it answers")
+    say(
+      "the uplink is back; the platform stores the first two batches but cuts the connection before it answers"
+    )
     platform.set(.closeAfter, for: FaultTerm(count: 2))
     try platform.comeUp()
     pause(6)
@@ -94,7 +96,9 @@ struct Demo {
   private func show() { printOut((control(["status"]) ?? "the gateway does not answer\n") + "\n") }
 
   private func books() -> Books? {
-    guard let text = control(["status", "--json"]), let status = try? JSONValue(parsing: text) else { return nil }
+    guard let text = control(["status", "--json"]), let status = try? JSONValue(parsing: text) else {
+      return nil
+    }
     return Books(status)
   }
 

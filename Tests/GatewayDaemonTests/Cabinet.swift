@@ -145,7 +145,8 @@ final class Cabinet {
       if try isTrue() { return }
       usleep(20_000)
     }
-    throw Failure(description: "waited \(limit) in vain for \(what); \(status().map { "\($0)" } ?? "no status")")
+    throw Failure(
+      description: "waited \(limit) in vain for \(what); \(status().map { "\($0)" } ?? "no status")")
   }
 
   /// Waits until nothing is queued, then holds the gateway's books against the platform's: each stored row there

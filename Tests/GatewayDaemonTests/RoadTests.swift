@@ -102,7 +102,8 @@ import Testing
     let faults: [(PlatformFault, Duration)] = [
       (.status(503), .milliseconds(600)), (.status(429, retryAfter: "1"), .milliseconds(600)),
       (.status(200, contentType: "text/html", body: "<html>please log in</html>"), .milliseconds(600)),
-      (.status(500), .milliseconds(400)), (.closeBefore, .milliseconds(600)), (.closeAfter, .milliseconds(600)),
+      (.status(500), .milliseconds(400)), (.closeBefore, .milliseconds(600)),
+      (.closeAfter, .milliseconds(600)),
       (.truncate, .milliseconds(600)), (.hang, .milliseconds(1500)), (.slow, .milliseconds(1500)),
       (.huge, .milliseconds(1500)), (.delay(.milliseconds(300)), .milliseconds(900)),
     ]
@@ -198,7 +199,8 @@ import Testing
       let books = try #require(cabinet.status()?["accounting"])
       func number(_ key: String) -> UInt64 { books[key]?.unsignedInteger ?? .max }
       #expect(
-        number("stored") == number("delivered") + number("queued") + number("evicted") + number("quarantined"))
+        number("stored") == number("delivered") + number("queued") + number("evicted") + number("quarantined")
+      )
       usleep(50_000)
     }
     #expect(try cabinet.stop() == 0)

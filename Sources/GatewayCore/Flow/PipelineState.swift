@@ -71,7 +71,8 @@ package enum PipelineStateEncoder {
   fileprivate enum Kind: UInt8 { case checkpoint = 1, journal }
 
   package static func append(
-    books: PipelineState.Books, checkpoint windows: [WindowAggregator.Accumulator], to buffer: inout ByteBuffer
+    books: PipelineState.Books, checkpoint windows: [WindowAggregator.Accumulator],
+    to buffer: inout ByteBuffer
   ) {
     appendHead(books, .checkpoint, count: windows.count, to: &buffer)
     for window in windows { append(window, to: &buffer) }
@@ -210,7 +211,8 @@ package struct PipelineReplay: Sendable {
 
 extension ByteReader {
   fileprivate mutating func openWindow() -> WindowAggregator.Accumulator? {
-    guard let point = varint().flatMap(PointIndex.init(exactly:)), let start = varint(), let offset = varint(),
+    guard let point = varint().flatMap(PointIndex.init(exactly:)), let start = varint(),
+      let offset = varint(),
       let flags = byte(), let quality = byte().flatMap(Quality.init),
       let reason = byte().flatMap(QualityReason.init), let timeQuality = byte().flatMap(TimeQuality.init),
       let count = varint(), let bad = varint()

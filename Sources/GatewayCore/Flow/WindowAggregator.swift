@@ -135,7 +135,8 @@ package struct WindowAggregator: Sendable {
       point: window.point, time: Timestamp(microseconds: end),
       boot: BootTime(microseconds: end - window.offset),
       quality: window.count == 0 ? .bad : window.bad > 0 ? .uncertain : window.quality,
-      reason: window.count == 0 || window.bad == 0 ? window.reason : .someBad, timeQuality: window.timeQuality,
+      reason: window.count == 0 || window.bad == 0 ? window.reason : .someBad,
+      timeQuality: window.timeQuality,
       body: .window(
         WindowSummary(
           seconds: UInt32(length / 1_000_000), count: window.count, bad: window.bad,

@@ -157,7 +157,8 @@ private struct JSONParser: ~Copyable {
     return .array(elements)
   }
 
-  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONValue.Problem) -> JSONValue {
+  private mutating func word(_ text: StaticString, _ value: JSONValue) throws(JSONValue.Problem) -> JSONValue
+  {
     for offset in 0..<text.utf8CodeUnitCount {
       guard take(text.utf8Start[offset]) else { throw problem("not a JSON value") }
     }
@@ -216,7 +217,9 @@ private struct JSONParser: ~Copyable {
   }
 
   private func utf8(_ text: [UInt8]) throws(JSONValue.Problem) -> String {
-    guard let string = String(validating: text, as: UTF8.self) else { throw problem("a string that is not UTF-8") }
+    guard let string = String(validating: text, as: UTF8.self) else {
+      throw problem("a string that is not UTF-8")
+    }
     return string
   }
 

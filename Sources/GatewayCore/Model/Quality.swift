@@ -42,7 +42,8 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
-    self = code >= 1 && code <= 11 ? QualityReason(rawValue: 16 + code) ?? .unknownException : .unknownException
+    self =
+      code >= 1 && code <= 11 ? QualityReason(rawValue: 16 + code) ?? .unknownException : .unknownException
   }
 
   package var word: StaticString {

@@ -7,7 +7,8 @@ import Testing
   private func points(_ count: Int = 1) -> [PointDescription] {
     (0..<count).map {
       PointDescription(
-        name: "device.p\($0)", unit: "CEL", kind: .gauge, window: .tumbling(seconds: 60), functions: .standard)
+        name: "device.p\($0)", unit: "CEL", kind: .gauge, window: .tumbling(seconds: 60), functions: .standard
+      )
     }
   }
 
@@ -102,7 +103,8 @@ import Testing
       let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)
       #expect(abs(result.mean - mean) <= 1e-12 * abs(mean) + 1e-12, "seed \(seed)")
       #expect(abs(result.standardDeviation - variance.squareRoot()) <= 1e-6, "seed \(seed)")
-      #expect(result.min == values.min() && result.max == values.max() && result.last == .double(values.last!))
+      #expect(
+        result.min == values.min() && result.max == values.max() && result.last == .double(values.last!))
     }
   }
 }
@@ -113,7 +115,8 @@ import Testing
   private func catalogue(_ names: [String]) -> Catalogue {
     Catalogue(
       points: names.map {
-        PointDescription(name: $0, unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard)
+        PointDescription(
+          name: $0, unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard)
       })
   }
 
@@ -140,7 +143,8 @@ import Testing
         for _ in 0..<Int.random(in: 0...40, using: &generator) {
           time += Int64.random(in: 0...10 * second, using: &generator)
           let value: Value? =
-            Int.random(in: 0..<5, using: &generator) == 0 ? nil : .signed(.random(in: -9...9, using: &generator))
+            Int.random(in: 0..<5, using: &generator) == 0
+            ? nil : .signed(.random(in: -9...9, using: &generator))
           let next = reading(.random(in: 0...2, using: &generator), time, value)
           journal.append(next)
           aggregator.add(next) { rows.append($0) }
@@ -178,7 +182,9 @@ import Testing
   @Test func windowsSurviveAChangeOfTheConfigurationByName() throws {
     let before = catalogue(["a.x", "a.gone", "b.z"])
     var aggregator = WindowAggregator(points: before.points, startedAt: Timestamp(microseconds: 0))
-    for point in 0..<3 { aggregator.add(reading(PointIndex(point), 61 * second, .signed(Int64(point)))) { _ in } }
+    for point in 0..<3 {
+      aggregator.add(reading(PointIndex(point), 61 * second, .signed(Int64(point)))) { _ in }
+    }
     let state = PipelineState(
       windows: aggregator.openWindows.map {
         PipelineState.OpenWindow(point: before.points[Int($0.point)], window: $0)
@@ -202,10 +208,13 @@ import Testing
     for point in 0..<2 { aggregator.add(reading(PointIndex(point), 61 * second, .double(0.3))) { _ in } }
     var buffer = ByteBuffer()
     PipelineStateEncoder.append(
-      books: PipelineState.Books(acquired: 2, ringDropped: 0), checkpoint: aggregator.openWindows, to: &buffer)
+      books: PipelineState.Books(acquired: 2, ringDropped: 0), checkpoint: aggregator.openWindows, to: &buffer
+    )
     for _ in 0..<5000 {
       var bytes = buffer.copyBytes()
-      for _ in 0..<2 { bytes[.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator) }
+      for _ in 0..<2 {
+        bytes[.random(in: 0..<bytes.count, using: &generator)] = .random(in: 0...255, using: &generator)
+      }
       var replay = PipelineReplay()
       replay.apply(
         StoredCommit(
