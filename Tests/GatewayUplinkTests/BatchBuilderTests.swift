@@ -43,7 +43,8 @@ import Testing
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
     var batch = SealedBatch()
     builder.fill(rowLimit: 100)
-    #expect(builder.isComplete)
+    let endsAtTheStream = builder.isComplete
+    #expect(endsAtTheStream)
     builder.seal(into: &batch)
     #expect(batch.key == "\"6b22b4c8d7155218-1-3\"")
     builder.fill(rowLimit: 100)
