@@ -30,19 +30,23 @@ final class GatewayProcess {
     let program = try programsDirectory() + "/gatewayd"
     let arguments = ["--config", path, "--state", "\(directory)/state", "--socket", socketPath]
     if let processor {
-      process = try ChildProcess("/usr/bin/taskset", ["-c", "\(processor)", program] + arguments, mergesErrors: true)
+      process = try ChildProcess(
+        "/usr/bin/taskset", ["-c", "\(processor)", program] + arguments, mergesErrors: true)
     } else {
       process = try ChildProcess(program, arguments, mergesErrors: true)
     }
     for _ in 0..<400 where status == nil { usleep(10_000) }
-    guard status != nil else { throw SystemError("cannot reach the gateway that was started", code: ETIMEDOUT) }
+    guard status != nil else {
+      throw SystemError("cannot reach the gateway that was started", code: ETIMEDOUT)
+    }
   }
 
   private var socketPath: String { "\(directory)/control.sock" }
 
   var status: JSONValue? {
     guard let program = try? programsDirectory() + "/gatewayctl",
-      let control = try? ChildProcess(program, ["--socket", socketPath, "status", "--json"], mergesErrors: true)
+      let control = try? ChildProcess(
+        program, ["--socket", socketPath, "status", "--json"], mergesErrors: true)
     else { return nil }
     let text = control.readAll(timeout: .seconds(5))
     guard let value = try? JSONValue(parsing: text), value["gateway"] != nil else { return nil }

@@ -1,6 +1,6 @@
 internal import GatewayCore
-internal import GatewayStore
 internal import GatewaySimulator
+internal import GatewayStore
 internal import GatewaySystem
 internal import Glibc
 
@@ -10,7 +10,8 @@ enum StoreBench {
   private static let commits = 1000
 
   static func run() throws {
-    Report.head("store: commits of \(rowsPerCommit) rows, encoded, one fdatasync each, acknowledged; median of 5")
+    Report.head(
+      "store: commits of \(rowsPerCommit) rows, encoded, one fdatasync each, acknowledged; median of 5")
     var rates: [Double] = []
     var limits: [Double] = []
     var cpus: [Double] = []
@@ -25,7 +26,8 @@ enum StoreBench {
       limits.append(Double(rowsPerCommit * commits) / (try bare(bytes: payloadBytes)))
     }
     Report.line(
-      "  appended and acknowledged", value: median(rates) / 1e6, unit: "M rows/s", limit: median(limits) / 1e6,
+      "  appended and acknowledged", value: median(rates) / 1e6, unit: "M rows/s",
+      limit: median(limits) / 1e6,
       limitName: "bare", goal: "≥ 2 M rows/s")
     Report.line("  commits", value: median(rates) / Double(rowsPerCommit), unit: "/s")
     Report.line("  CPU per commit, encoding included", value: median(cpus), unit: "µs")

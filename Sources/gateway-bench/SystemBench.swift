@@ -6,14 +6,17 @@ internal import Glibc
 /// The whole gateway as a process of its own, against a simulated field and platform in this one.
 enum SystemBench {
   /// `servers` ports with `units` devices each, every device with `registers` moving 16-bit registers.
-  private static func field(servers: Int, units: Int, registers: Int, period: Duration?) throws -> FieldSimulator {
+  private static func field(servers: Int, units: Int, registers: Int, period: Duration?) throws
+    -> FieldSimulator
+  {
     let content = (0..<registers).map { index in
       FieldRegister(
         .holding, UInt16(index), .random(0...40_000), layout: RegisterLayout(type: .uint16))
     }
     let device = FieldDevice(units: (1...units).map { UInt8($0) }, registers: content)
     return try FieldSimulator(
-      FieldDescription(servers: (0..<servers).map { _ in FieldServer(devices: [device]) }), recordingPeriod: period)
+      FieldDescription(servers: (0..<servers).map { _ in FieldServer(devices: [device]) }),
+      recordingPeriod: period)
   }
 
   private static func config(
@@ -36,7 +39,8 @@ enum SystemBench {
       for unit in 1...units {
         text += "  - name: d\(server)-\(unit)\n    bus: b\(server)\n    unit: \(unit)\n    points:\n"
         for register in 0..<registers {
-          text += "      - {name: r\(register), at: holding \(register), type: uint16, scale: 0.1, unit: CEL}\n"
+          text +=
+            "      - {name: r\(register), at: holding \(register), type: uint16, scale: 0.1, unit: CEL}\n"
         }
       }
     }
@@ -45,7 +49,8 @@ enum SystemBench {
 
   /// 100 devices × 20 registers at 1 Hz, every reading stored and delivered raw.
   static func load() throws {
-    Report.head("load: 100 devices × 20 registers at 1 Hz, stored and delivered raw, 30 s after 10 s of warming up")
+    Report.head(
+      "load: 100 devices × 20 registers at 1 Hz, stored and delivered raw, 30 s after 10 s of warming up")
     for (name, servers, units) in [("100 connections", 100, 1), ("one connection", 1, 100)] {
       let field = try field(servers: servers, units: units, registers: 20, period: .seconds(1))
       defer { field.stop() }
@@ -55,9 +60,13 @@ enum SystemBench {
       try gateway.start(config: config(field, platform, units: units, registers: 20, every: "1s"))
       sleep(10)
       field.forgetRecording()
-      let before = (gateway.usage, field.stats.requests, platform.stats.unique, SystemClock.monotonicMicroseconds)
+      let before = (
+        gateway.usage, field.stats.requests, platform.stats.unique, SystemClock.monotonicMicroseconds
+      )
       sleep(30)
-      let after = (gateway.usage, field.stats.requests, platform.stats.unique, SystemClock.monotonicMicroseconds)
+      let after = (
+        gateway.usage, field.stats.requests, platform.stats.unique, SystemClock.monotonicMicroseconds
+      )
       let elapsed = Double(after.3 - before.3) / 1e6
       let readings = Double(after.2 - before.2)
       let cpu = after.0.cpuSeconds - before.0.cpuSeconds
@@ -114,7 +123,9 @@ enum SystemBench {
     let elapsed = Double(SystemClock.monotonicMicroseconds - start) / 1e6
     let rows = Double(platform.stats.unique - before)
     Report.line("  rows", value: rows, unit: "rows")
-    Report.line("  drained, the start of the process included", value: rows / elapsed, unit: "rows/s", goal: "≥ 300,000")
+    Report.line(
+      "  drained, the start of the process included", value: rows / elapsed, unit: "rows/s", goal: "≥ 300,000"
+    )
     Report.line("  CPU per million rows", value: gateway.usage.cpuSeconds / rows * 1e6, unit: "s")
     Report.line("  peak RSS", value: Double(gateway.usage.peakResident) / 1e6, unit: "MB")
     gateway.kill(SIGTERM)
@@ -141,7 +152,8 @@ enum SystemBench {
     // What a second brings may be on its way.
     while gateway.count("queued") > 4000 { usleep(20_000) }
     Report.line(
-      "  normal again after", value: Double(SystemClock.monotonicMicroseconds - start) / 1e6, unit: "s", goal: "≤ 2 s")
+      "  normal again after", value: Double(SystemClock.monotonicMicroseconds - start) / 1e6, unit: "s",
+      goal: "≤ 2 s")
     sleep(3)
     while gateway.count("queued") > 0 { usleep(50_000) }
     let stored = gateway.count("stored")

@@ -207,7 +207,8 @@ import Testing
     let before = store.overallBooks
     try store.evict(storedBefore: Timestamp(microseconds: (start + 3 * day) * 1_000_000))
     let after = store.overallBooks
-    #expect(after.evicted > 0 && after.queued == before.stored - after.evicted && after.stored == before.stored)
+    #expect(
+      after.evicted > 0 && after.queued == before.stored - after.evicted && after.stored == before.stored)
     guard case .commit(let oldest) = store.queue(for: "p").read(at: after.evicted + 1) else {
       return #expect(Bool(false), "what was not too old is still there")
     }
