@@ -82,6 +82,8 @@ enum SystemBench {
         Report.line("  error of the period, p99", value: Double(errors.p99), unit: "µs", goal: "≤ 1,000 µs")
       }
       gateway.kill(SIGTERM)
+      let bare = try BarePolls.share(field, rate: 100, registers: 20, seconds: 10)
+      Report.line("  beside it: 100 bare polls a second, evenly spaced", value: bare * 100, unit: "%")
     }
   }
 
@@ -102,6 +104,7 @@ enum SystemBench {
     let elapsed = Double(after.1 - before.1) / 1e6
     Report.line(
       "  polled, stored and delivered", value: Double(after.0 - before.0) / elapsed, unit: "readings/s",
+      limit: try BarePolls.registersPerSecond(field, registers: 125), limitName: "bare polls, one by one",
       goal: "≥ 150,000")
     Report.line("  of the processor", value: (after.2 - before.2) / elapsed * 100, unit: "%")
     Report.line("  dropped at the rings", value: gateway.count("ringDropped"), unit: "readings")
