@@ -12,7 +12,6 @@ final class DestinationQueue: DeliveryQueue {
     self.destination = destination
   }
 
-  var stream: StreamID { store.stream }
   var storedThrough: UInt64 { store.storedThrough }
 
   var settledThrough: UInt64 {

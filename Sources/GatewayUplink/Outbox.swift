@@ -58,7 +58,7 @@ package struct Outbox: ~Copyable {
     _ outcome: DeliveryOutcome, at now: BootTime, random: Double
   ) -> (verdict: DeliveryVerdict, mustPost: Bool) {
     let verdict = DeliveryPolicy.judge(
-      outcome, rows: batch.rows, stream: queue.stream, acknowledgement: acknowledgement)
+      outcome, rows: batch.rows, stream: batch.stream, acknowledgement: acknowledgement)
     return (verdict, perform(.judged(verdict, random: random), at: now))
   }
 

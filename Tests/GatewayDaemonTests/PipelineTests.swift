@@ -137,7 +137,8 @@ import Testing
         replay.apply(
           StoredCommit(
             firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogueID: commit.catalogue.id,
-            boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes()), catalogue: commit.catalogue)
+            boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes(),
+            stream: StreamID(bits: 1)), catalogue: commit.catalogue)
       }
       #expect(replay.state.books.acquired == 10)
       #expect(replay.state.windows.map(\.window.count) == [10])
