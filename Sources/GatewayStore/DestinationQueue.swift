@@ -31,6 +31,6 @@ final class DestinationQueue: DeliveryQueue {
   }
 
   func onStored(_ raise: @escaping @Sendable () -> Void) {
-    store.shared.withLock { $0.listeners[destination, default: []].append(raise) }
+    store.shared.withLock { $0.listeners[destination] = raise }
   }
 }

@@ -56,7 +56,7 @@ package protocol DeliveryQueue: AnyObject, Sendable {
   /// Settles `rows`, which start right behind `settledThrough` or earlier (a range that is settled already is
   /// ignored). Durable lazily: after a power cut the same rows may be sent again.
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement)
-  /// Raised whenever rows were stored.
+  /// Called whenever rows were stored, instead of what was given before.
   func onStored(_ raise: @escaping @Sendable () -> Void)
 }
 
