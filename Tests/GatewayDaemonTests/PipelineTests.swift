@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewaySystem
+import Glibc
 import Synchronization
 import Testing
 
@@ -120,6 +121,65 @@ import Testing
     let stored = takeAll(bench.queue).reduce(0) { $0 + $1.rowCount }
     #expect(rest.state.books.acquired == pushed)
     #expect(UInt64(stored) + rest.state.books.ringDropped == pushed)
+  }
+
+  /// A commit that fills the queue, as a disk that stalls would.
+  private func fill(_ queue: CommitQueue) {
+    let catalogue = Catalogue(points: [])
+    var payload = ByteBuffer()
+    payload.append(zeros: 8 << 20)
+    queue.push(
+      PendingCommit(
+        payload: payload, journal: ByteBuffer(), checkpoint: ByteBuffer(), firstSeq: 1, rowCount: 0,
+        catalogue: catalogue, time: SystemClock.time, beginsPipeline: false))
+  }
+
+  @Test func aDiskThatStallsForDaysTakesNoMoreMemory() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 60))], ringSize: 64)
+    fill(bench.queue)
+    let bytes = bench.queue.bytes
+    // Readings are refused in each of many commit intervals, so the books change all the time.
+    for _ in 0..<20 {
+      for _ in 0..<100 { bench.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(1))) }
+      usleep(10_000)
+    }
+    #expect(bench.queue.bytes == bytes)
+    let rest = try #require(bench.pipeline.finish())
+    #expect(rest.state.books.acquired == 2000 && rest.state.books.ringDropped >= 2000 - 64)
+  }
+
+  @Test func aWindowWaitsForItsReadingsThatAStalledDiskKeepsInTheRing() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 1))])
+    let now = SystemClock.moment
+    let start = Timestamp(microseconds: now.time.microseconds / 1_000_000 * 1_000_000 - 1_000_000)
+    let reading = Reading(point: 0, at: Moment(time: start, boot: now.boot), value: .signed(1))
+    bench.sources[0].push(reading)
+    while bench.pipeline.currentBooks.acquired == 0 { usleep(1000) }
+    fill(bench.queue)
+    bench.sources[0].push(reading)
+    while SystemClock.time < start.advanced(by: .milliseconds(3300)) { usleep(10_000) }
+    bench.queue.removeFirst()
+    var commits = takeAll(bench.queue)
+    _ = bench.pipeline.finish()
+    commits += takeAll(bench.queue)
+    let counts = try rows(commits).map { row -> UInt64 in
+      if case .window(let summary) = row.body { return summary.count }
+      return 0
+    }
+    #expect(counts == [2])
+  }
+
+  @Test func whatWaitsInFullRingsAtTheEndIsHandedOverInPiecesThatTheStoreTakes() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 86_400))], ringSize: 1 << 17)
+    fill(bench.queue)
+    for number in 0..<1 << 17 {
+      bench.sources[0].push(
+        Reading(point: 0, at: SystemClock.moment, value: .double(Double(number).squareRoot())))
+    }
+    _ = bench.pipeline.finish()
+    bench.queue.removeFirst()
+    let commits = takeAll(bench.queue)
+    #expect(commits.allSatisfy { $0.bytes < 1 << 20 })
   }
 
   @Test func openWindowsAreInEveryCommitAndSurviveTheEnd() throws {
