@@ -43,6 +43,10 @@ enum StoreFormat {
   static let segmentMagic: StaticString = "CGWSEGM1"
   static let recordMagic: StaticString = "CGWR"
 
+  /// Whatever counts rows, segments or generations stays below: a number from the medium that does not is
+  /// damage that its checksum did not show, and later sums are far from overflowing.
+  static let numberLimit: UInt64 = 1 << 62
+
   static func roundedUp(_ bytes: Int) -> Int { (bytes + block - 1) / block * block }
 }
 
