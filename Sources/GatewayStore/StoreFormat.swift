@@ -60,8 +60,7 @@ struct StoreLayout: Equatable, Sendable {
 
   /// What a record's payload may measure: a slot holds its header, a commit and two copies of a catalogue.
   var maximumPayload: Int {
-    let third = (slotSize - StoreFormat.block) / 3 / StoreFormat.block * StoreFormat.block
-    return min(third, 1 << 20 + StoreFormat.block) - RecordHeader.size
+    (slotSize - StoreFormat.block) / 3 / StoreFormat.block * StoreFormat.block - RecordHeader.size
   }
 
   func offset(ofSlot slot: Int) -> Int { headSize + slot * slotSize }

@@ -182,6 +182,24 @@ import Testing
     #expect(commits.allSatisfy { $0.bytes < 1 << 20 })
   }
 
+  /// 4 MiB slots take commits of 1,396,664 bytes (`DurableStore.maximumPayload`).
+  @Test func theMostWindowsFitOneCommitWithTheRowsOfThoseThatClose() throws {
+    let points = (0..<10_000).map { point("d.\($0)", .tumbling(seconds: 1)) }
+    let bench = try start(points, ringSize: 1 << 15)
+    let now = SystemClock.moment
+    for second in 0..<4 {
+      for place in points.indices {
+        let time = now.time.advanced(by: .microseconds(Int64(second) * 1_000_000 + Int64(place)))
+        let value = Value.double(Double.random(in: 1...2))
+        let reading = Reading(point: PointIndex(place), at: Moment(time: time, boot: now.boot), value: value)
+        while !bench.sources[0].producer.push(reading) { usleep(100) }
+      }
+    }
+    _ = bench.pipeline.finish()
+    let commits = takeAll(bench.queue)
+    #expect(commits.allSatisfy { $0.rowBytes + max($0.journal.count, $0.checkpoint.count) <= 1_396_664 })
+  }
+
   @Test func openWindowsAreInEveryCommitAndSurviveTheEnd() throws {
     let bench = try start([point("a.x", .tumbling(seconds: 86_400))])
     for number in 1...10 {
