@@ -88,8 +88,6 @@ extension UnsafeRawBufferPointer {
   }
 
   func boot(at offset: Int) -> BootID { BootID(high: number(at: offset), low: number(at: offset + 8)) }
-
-  var isZero: Bool { allSatisfy { $0 == 0 } }
 }
 
 extension ByteBuffer {
