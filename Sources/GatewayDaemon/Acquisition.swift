@@ -39,12 +39,16 @@ final class Acquisition: Sendable {
     pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
   }
 
+  /// A bus is held up by its timeout, and before it by a connect to each of the host's addresses and by a name
+  /// server that does not answer (resolv.conf(5): 5 s, twice, for each of three).
+  private static let patienceBeyondTimeout = Duration.seconds(60)
+
   private static func bus(
     _ bus: BusConfig, plan: PollPlan, share: Double, deviceMeters: [DeviceMeter], wake: EventSignal,
     clock: ClockState
   ) throws(SystemError) -> Bus {
     let meter = BusMeter()
-    let heartbeat = Heartbeat(name: "bus \(bus.name)")
+    let heartbeat = Heartbeat(name: "bus \(bus.name)", patience: bus.timeout + patienceBeyondTimeout)
     let ends: (Result<SourceRunner, SystemError>, SourcePort) = ReadingRing.make(
       minimum: SourceRunner.ringCapacity(for: plan)
     ) { producer, consumer in

@@ -67,7 +67,10 @@ final class CommitQueue: Sendable {
     self.drained = drained
   }
 
-  var isFull: Bool { state.withLock { $0.bytes >= Self.limit } }
+  var bytes: Int { state.withLock { $0.bytes } }
+  var isFull: Bool { bytes >= Self.limit }
+
+  var rowCount: Int { state.withLock { $0.commits.reduce(0) { $0 + $1.rowCount } } }
 
   func push(_ commit: PendingCommit) {
     state.withLock {

@@ -6,10 +6,6 @@ internal import Glibc
 
 /// `gatewayd` from the command line to the exit code.
 package enum Daemon {
-  /// A worker that has not beaten for this long is taken for dead: longer than any bus's timeout or upload may
-  /// hold it, shorter than the unit's WatchdogSec.
-  private static let longestSilence = Duration.seconds(20)
-
   package static func run(_ arguments: [String]) -> Int32 {
     var options = DaemonOptions()
     do throws(DaemonOptions.UsageError) {
@@ -87,7 +83,7 @@ package enum Daemon {
   }
 
   private static func feed(_ service: ServiceManager, _ gateway: Gateway) {
-    let silent = gateway.heartbeats.filter { $0.age > longestSilence }
+    let silent = gateway.heartbeats.filter { $0.age > $0.patience }
     for worker in silent {
       JournalLog.write(
         .error, kind: "watchdog", "\(worker.name) has not moved for \(Int(worker.age.seconds)) s")

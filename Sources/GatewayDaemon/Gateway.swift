@@ -33,9 +33,10 @@ package enum StartFailure: Error, CustomStringConvertible {
 
 /// The whole gateway: who exists, in which order they start and stop.
 ///
-/// Start: store, its writer, the forwarders, the sources with their pipeline, the control socket. Stop: sources,
-/// pipeline, writer, forwarders, store; so whatever was acquired is stored before the store closes. The main
-/// thread starts, reloads and stops; `status` and the commands may be called from any thread.
+/// Start: store, its writer, the forwarders, the sources with their pipeline, the control socket. Stop: control
+/// socket, sources, pipeline, writer, forwarders, store; so whatever was acquired is stored before the store
+/// closes, and nobody reloads behind the end. The main thread starts and stops; `status` and the commands may
+/// be called from any thread.
 package final class Gateway: Sendable {
   private struct Uplink: Sendable {
     var name: String
@@ -96,40 +97,15 @@ package final class Gateway: Sendable {
     }
   }
 
-  /// What the newest segment says was open when the last run ended. Windows whose points this configuration
-  /// does not have any more are closed at once, under the names they were measured with.
+  /// What the newest segment says was open when the last run ended.
   private static func takeUp(
     _ store: DurableStore, queue: CommitQueue, catalogue: Catalogue
   ) -> Pipeline.Remainder {
     var replay = PipelineReplay()
     store.replayNewest { commit, catalogue in replay.apply(commit, catalogue: catalogue) }
-    return closeLeftovers(
-      Pipeline.Remainder(state: replay.state, nextSeq: store.storedThrough + 1), queue: queue,
-      catalogue: catalogue)
-  }
-
-  private static func closeLeftovers(
-    _ remainder: Pipeline.Remainder, queue: CommitQueue, catalogue: Catalogue
-  ) -> Pipeline.Remainder {
-    var probe = WindowAggregator(points: catalogue.points, startedAt: SystemClock.time)
-    let leftover = remainder.state.restore(into: &probe, points: catalogue.points)
-    guard !leftover.isEmpty else { return remainder }
-    var rows = RowEncoder()
-    for (place, open) in leftover.enumerated() {
-      if let row = open.closingRow(point: PointIndex(place)) { rows.append(row) }
-    }
-    let kept = remainder.state.windows.filter { window in !leftover.contains(window) }
-    var state = ByteBuffer(capacity: 64)
-    PipelineStateEncoder.append(books: remainder.state.books, checkpoint: [], to: &state)
-    let count = rows.rowCount
-    queue.push(
-      PendingCommit(
-        payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: state,
-        firstSeq: remainder.nextSeq, rowCount: count, catalogue: Catalogue(points: leftover.map(\.point)),
-        time: SystemClock.time, beginsPipeline: true))
-    return Pipeline.Remainder(
-      state: PipelineState(books: remainder.state.books, windows: kept),
-      nextSeq: remainder.nextSeq + UInt64(count))
+    var remainder = Pipeline.Remainder(state: replay.state, nextSeq: store.storedThrough + 1)
+    if let commit = remainder.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
+    return remainder
   }
 
   private static func uplinks(
@@ -229,15 +205,16 @@ package final class Gateway: Sendable {
 
   private func adopt(_ config: GatewayConfig) throws {
     let before = running.withLock { $0 }
+    // Whatever may fail for want of descriptors comes before anything is stopped.
     let next = try Acquisition(config: config, wake: wake, clock: clock)
+    let uplinks = try Self.uplinks(config, options, store)
     before.acquisition.stopSources()
-    guard let rest = before.acquisition.pipeline.finish() else { return }
-    let remainder = Self.closeLeftovers(rest, queue: queue, catalogue: next.catalogue)
+    guard var remainder = before.acquisition.pipeline.finish() else { return }
+    if let commit = remainder.closeLeftovers(of: next.catalogue, at: SystemClock.time) { queue.push(commit) }
     for uplink in before.uplinks { uplink.forwarder.requestStop() }
     for uplink in before.uplinks { uplink.forwarder.join() }
     writer.retain(config.store.retain)
     try store.setDestinations(config.destinations.map(\.name))
-    let uplinks = try Self.uplinks(config, options, store)
     for uplink in uplinks { try uplink.forwarder.start() }
     try next.start(from: remainder, commitInterval: config.store.commit, queue: queue)
     var notes: [String] = []
@@ -251,6 +228,10 @@ package final class Gateway: Sendable {
 
   /// Stores everything acquired and ends every thread.
   package func stop() {
+    // First, so that no reload starts threads behind the end.
+    var server: VarlinkServer?
+    control.withLock { swap(&$0, &server) }
+    server?.stop()
     reloading.withLock { _ in
       let last = running.withLock { $0 }
       for uplink in last.uplinks { uplink.forwarder.requestStop() }
@@ -260,8 +241,5 @@ package final class Gateway: Sendable {
       for uplink in last.uplinks { uplink.forwarder.join() }
       do throws(StoreError) { try store.close() } catch { JournalLog.line(.error, "\(error)") }
     }
-    var server: VarlinkServer?
-    control.withLock { swap(&$0, &server) }
-    server?.stop()
   }
 }

@@ -18,7 +18,8 @@ final class SourcePort: @unchecked Sendable {
 ///
 /// Promises: a reading that left its ring is in the commit that is handed over within the commit interval, as a
 /// row or in the state of its window; rows are numbered without a hole; readings of one source keep their order.
-/// While the commit queue is full nothing is taken from the rings.
+/// While the commit queue is full nothing moves: no reading leaves its ring, no window closes without those that
+/// wait for it there, and no commit costs memory.
 final class Pipeline: Sendable {
   struct Setup: Sendable {
     var catalogue: Catalogue
@@ -127,7 +128,7 @@ private struct PipelineWorker: ~Copyable {
   }
 
   mutating func turn(at now: Moment) {
-    if !queue.isFull { drainRings() }
+    guard drainRings(untilFull: true) else { return }
     aggregator.closeDue(at: now.time) { rows.append($0) }
     if now.boot >= nextCommit {
       commit(at: now.time)
@@ -136,19 +137,22 @@ private struct PipelineWorker: ~Copyable {
     }
   }
 
-  private mutating func drainRings() {
+  /// False when the queue is full: then something may be left in the rings.
+  private mutating func drainRings(untilFull: Bool) -> Bool {
     for port in ports {
-      // In bounded pieces, so that one commit stays small however full the ring is.
+      if untilFull && queue.isFull { return false }
       while take(from: port) > 0 {
         guard rows.bytes.count + journal.bytes.count >= Self.commitBytes else { continue }
         commit(at: SystemClock.time)
-        if queue.isFull { return }
+        if untilFull && queue.isFull { return false }
       }
     }
+    return true
   }
 
+  /// In bounded pieces, so that one commit stays small however full the ring is.
   private mutating func take(from port: SourcePort) -> Int {
-    let taken = port.consumer.drain(limit: 4096) { readings in
+    let taken = port.consumer.drain(limit: 1024) { readings in
       live.record(readings)
       for reading in readings { collect(reading) }
     }
@@ -187,11 +191,7 @@ private struct PipelineWorker: ~Copyable {
   /// Everything that was acquired, whatever the queue's limit says; the open windows stay open for whoever
   /// goes on from here.
   mutating func finish(at now: Moment) -> Pipeline.Remainder {
-    for port in ports {
-      while take(from: port) > 0 {
-        if rows.bytes.count >= Self.commitBytes { commit(at: now.time) }
-      }
-    }
+    _ = drainRings(untilFull: false)
     aggregator.closeDue(at: now.time) { rows.append($0) }
     commit(at: now.time)
     let windows = aggregator.openWindows.map {

@@ -9,7 +9,6 @@ enum StatusBoard {
     var config: GatewayConfig
     var startedAt: BootTime
     var acquisition: Acquisition
-    var storeFault: String?
     var store: StatusSnapshot.Store
     var accounting: StatusSnapshot.Accounting
     var destinations: [StatusSnapshot.Destination]

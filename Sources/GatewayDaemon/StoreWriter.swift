@@ -68,7 +68,7 @@ final class StoreWriter: Sendable {
         journalBytes = usesCheckpoint ? 0 : journalBytes + commit.journal.count
         queue.removeFirst()
       } else if stopping.load(ordering: .acquiring) {
-        return
+        return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")
       } else {
         retry.wait(timeout: Self.retryInterval)
       }

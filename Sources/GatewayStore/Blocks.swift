@@ -72,11 +72,14 @@ struct SegmentHeader: Equatable {
     else { return .damaged }
     let minimumReader = bytes.number(UInt16.self, at: 14)
     guard minimumReader <= StoreFormat.version else { return .newer(minimumReader) }
+    let id = bytes.number(UInt64.self, at: 16)
     let firstSeq = bytes.number(UInt64.self, at: 24)
-    guard firstSeq >= 1 else { return .damaged }
+    guard firstSeq >= 1, firstSeq < StoreFormat.numberLimit, id < StoreFormat.numberLimit else {
+      return .damaged
+    }
     return .valid(
       SegmentHeader(
-        id: bytes.number(at: 16), firstSeq: firstSeq, stream: StreamID(bits: bytes.number(at: 32)),
+        id: id, firstSeq: firstSeq, stream: StreamID(bits: bytes.number(at: 32)),
         boot: bytes.boot(at: 40), time: Timestamp(microseconds: bytes.number(at: 56)),
         isContinuation: bytes.number(UInt32.self, at: 64) & 1 != 0))
   }
@@ -135,15 +138,17 @@ struct LedgerBlock: Equatable {
     guard length >= fixedSize, length <= bytes.count,
       CRC32C.of(UnsafeRawBufferPointer(rebasing: bytes[12..<length])) == bytes.number(UInt32.self, at: 8)
     else { return nil }
+    let (generation, nextSegment) = (bytes.number(UInt64.self, at: 16), bytes.number(UInt64.self, at: 56))
     let storedThrough = bytes.number(UInt64.self, at: 48)
+    guard max(generation, nextSegment, storedThrough) < StoreFormat.numberLimit else { return nil }
     let count = bytes.number(UInt32.self, at: 68)
     guard let entries = entries(count, in: UnsafeRawBufferPointer(rebasing: bytes[fixedSize..<length])),
       entries.values.allSatisfy({ $0.settledThrough <= storedThrough })
     else { return nil }
     return LedgerBlock(
-      generation: bytes.number(at: 16), stream: StreamID(bits: bytes.number(at: 24)),
+      generation: generation, stream: StreamID(bits: bytes.number(at: 24)),
       boot: bytes.boot(at: 32),
-      nextSegment: bytes.number(at: 56), isClosed: bytes.number(UInt32.self, at: 64) & 1 != 0,
+      nextSegment: nextSegment, isClosed: bytes.number(UInt32.self, at: 64) & 1 != 0,
       ledger: DeliveryLedger(storedThrough: storedThrough, entries: entries))
   }
 

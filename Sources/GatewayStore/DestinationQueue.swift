@@ -12,7 +12,6 @@ final class DestinationQueue: DeliveryQueue {
     self.destination = destination
   }
 
-  var stream: StreamID { store.stream }
   var storedThrough: UInt64 { store.storedThrough }
 
   var settledThrough: UInt64 {
@@ -32,6 +31,6 @@ final class DestinationQueue: DeliveryQueue {
   }
 
   func onStored(_ raise: @escaping @Sendable () -> Void) {
-    store.shared.withLock { $0.listeners[destination, default: []].append(raise) }
+    store.shared.withLock { $0.listeners[destination] = raise }
   }
 }

@@ -40,7 +40,8 @@ package final class DurableStore: Sendable {
     var bytesWritten: UInt64 = 0
     var writeFault: String?
     var spaceFault: String?
-    var listeners: [String: [@Sendable () -> Void]] = [:]
+    /// By destination; a forwarder that takes over from another one replaces its listener.
+    var listeners: [String: @Sendable () -> Void] = [:]
   }
   let shared: Mutex<Shared>
   /// The writing thread's; taken before `shared`, never while holding it.

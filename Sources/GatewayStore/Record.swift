@@ -56,10 +56,12 @@ struct RecordHeader: Equatable {
     length = Int(bytes.number(UInt32.self, at: 12))
     firstSeq = bytes.number(at: 24)
     rowCount = Int(bytes.number(UInt32.self, at: 64))
-    // Rows are counted from 1; the limit keeps all later sums far from overflowing.
-    guard length <= maximumPayload, firstSeq >= 1, firstSeq < 1 << 62 else { return nil }
-    self.kind = kind
     segment = bytes.number(at: 16)
+    // Rows are counted from 1.
+    guard length <= maximumPayload, firstSeq >= 1, firstSeq < StoreFormat.numberLimit,
+      segment < StoreFormat.numberLimit
+    else { return nil }
+    self.kind = kind
     stream = StreamID(bits: bytes.number(at: 32))
     boot = bytes.boot(at: 40)
     time = Timestamp(microseconds: bytes.number(at: 56))

@@ -43,6 +43,10 @@ enum StoreFormat {
   static let segmentMagic: StaticString = "CGWSEGM1"
   static let recordMagic: StaticString = "CGWR"
 
+  /// Whatever counts rows, segments or generations stays below: a number from the medium that does not is
+  /// damage that its checksum did not show, and later sums are far from overflowing.
+  static let numberLimit: UInt64 = 1 << 62
+
   static func roundedUp(_ bytes: Int) -> Int { (bytes + block - 1) / block * block }
 }
 
@@ -56,8 +60,7 @@ struct StoreLayout: Equatable, Sendable {
 
   /// What a record's payload may measure: a slot holds its header, a commit and two copies of a catalogue.
   var maximumPayload: Int {
-    let third = (slotSize - StoreFormat.block) / 3 / StoreFormat.block * StoreFormat.block
-    return min(third, 1 << 20 + StoreFormat.block) - RecordHeader.size
+    (slotSize - StoreFormat.block) / 3 / StoreFormat.block * StoreFormat.block - RecordHeader.size
   }
 
   func offset(ofSlot slot: Int) -> Int { headSize + slot * slotSize }
@@ -85,8 +88,6 @@ extension UnsafeRawBufferPointer {
   }
 
   func boot(at offset: Int) -> BootID { BootID(high: number(at: offset), low: number(at: offset + 8)) }
-
-  var isZero: Bool { allSatisfy { $0 == 0 } }
 }
 
 extension ByteBuffer {

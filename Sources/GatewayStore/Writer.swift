@@ -79,7 +79,7 @@ extension DurableStore {
       throw error
     }
     guard rowCount > 0 else { return }
-    for raise in shared.withLock({ $0.listeners.values.flatMap { $0 } }) { raise() }
+    for raise in shared.withLock({ Array($0.listeners.values) }) { raise() }
   }
 
   private func append(_ commit: NewCommit, _ writer: inout Writer) throws(StoreError) {

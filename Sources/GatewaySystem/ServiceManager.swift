@@ -18,7 +18,6 @@ package struct ServiceManager: Sendable {
   }
 
   package func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
-  package func status(_ status: String) { send("STATUS=\(status)") }
   package func watchdog() { send("WATCHDOG=1") }
   package func stopping() { send("STOPPING=1") }
 

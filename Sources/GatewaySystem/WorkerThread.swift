@@ -47,10 +47,13 @@ package struct WorkerThread: ~Copyable, Sendable {
 /// A worker's sign of life, for the watchdog: the worker beats in each turn of its loop.
 package final class Heartbeat: Sendable {
   package let name: String
+  /// How long the worker may be busy with one thing; after that it is taken for dead.
+  package let patience: Duration
   private let last: Atomic<Int64>
 
-  package init(name: String) {
+  package init(name: String, patience: Duration = .seconds(20)) {
     self.name = name
+    self.patience = patience
     last = Atomic(SystemClock.boot.microseconds)
   }
 

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewaySystem
+import Glibc
 import Synchronization
 import Testing
 
@@ -122,6 +123,83 @@ import Testing
     #expect(UInt64(stored) + rest.state.books.ringDropped == pushed)
   }
 
+  /// A commit that fills the queue, as a disk that stalls would.
+  private func fill(_ queue: CommitQueue) {
+    let catalogue = Catalogue(points: [])
+    var payload = ByteBuffer()
+    payload.append(zeros: 8 << 20)
+    queue.push(
+      PendingCommit(
+        payload: payload, journal: ByteBuffer(), checkpoint: ByteBuffer(), firstSeq: 1, rowCount: 0,
+        catalogue: catalogue, time: SystemClock.time, beginsPipeline: false))
+  }
+
+  @Test func aDiskThatStallsForDaysTakesNoMoreMemory() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 60))], ringSize: 64)
+    fill(bench.queue)
+    let bytes = bench.queue.bytes
+    // Readings are refused in each of many commit intervals, so the books change all the time.
+    for _ in 0..<20 {
+      for _ in 0..<100 { bench.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(1))) }
+      usleep(10_000)
+    }
+    #expect(bench.queue.bytes == bytes)
+    let rest = try #require(bench.pipeline.finish())
+    #expect(rest.state.books.acquired == 2000 && rest.state.books.ringDropped >= 2000 - 64)
+  }
+
+  @Test func aWindowWaitsForItsReadingsThatAStalledDiskKeepsInTheRing() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 1))])
+    let now = SystemClock.moment
+    let start = Timestamp(microseconds: now.time.microseconds / 1_000_000 * 1_000_000 - 1_000_000)
+    let reading = Reading(point: 0, at: Moment(time: start, boot: now.boot), value: .signed(1))
+    bench.sources[0].push(reading)
+    while bench.pipeline.currentBooks.acquired == 0 { usleep(1000) }
+    fill(bench.queue)
+    bench.sources[0].push(reading)
+    while SystemClock.time < start.advanced(by: .milliseconds(3300)) { usleep(10_000) }
+    bench.queue.removeFirst()
+    var commits = takeAll(bench.queue)
+    _ = bench.pipeline.finish()
+    commits += takeAll(bench.queue)
+    let counts = try rows(commits).map { row -> UInt64 in
+      if case .window(let summary) = row.body { return summary.count }
+      return 0
+    }
+    #expect(counts == [2])
+  }
+
+  @Test func whatWaitsInFullRingsAtTheEndIsHandedOverInPiecesThatTheStoreTakes() throws {
+    let bench = try start([point("a.x", .tumbling(seconds: 86_400))], ringSize: 1 << 17)
+    fill(bench.queue)
+    for number in 0..<1 << 17 {
+      bench.sources[0].push(
+        Reading(point: 0, at: SystemClock.moment, value: .double(Double(number).squareRoot())))
+    }
+    _ = bench.pipeline.finish()
+    bench.queue.removeFirst()
+    let commits = takeAll(bench.queue)
+    #expect(commits.allSatisfy { $0.bytes < 1 << 20 })
+  }
+
+  /// 4 MiB slots take commits of 1,396,664 bytes (`DurableStore.maximumPayload`).
+  @Test func theMostWindowsFitOneCommitWithTheRowsOfThoseThatClose() throws {
+    let points = (0..<10_000).map { point("d.\($0)", .tumbling(seconds: 1)) }
+    let bench = try start(points, ringSize: 1 << 15)
+    let now = SystemClock.moment
+    for second in 0..<4 {
+      for place in points.indices {
+        let time = now.time.advanced(by: .microseconds(Int64(second) * 1_000_000 + Int64(place)))
+        let value = Value.double(Double.random(in: 1...2))
+        let reading = Reading(point: PointIndex(place), at: Moment(time: time, boot: now.boot), value: value)
+        while !bench.sources[0].producer.push(reading) { usleep(100) }
+      }
+    }
+    _ = bench.pipeline.finish()
+    let commits = takeAll(bench.queue)
+    #expect(commits.allSatisfy { $0.rowBytes + max($0.journal.count, $0.checkpoint.count) <= 1_396_664 })
+  }
+
   @Test func openWindowsAreInEveryCommitAndSurviveTheEnd() throws {
     let bench = try start([point("a.x", .tumbling(seconds: 86_400))])
     for number in 1...10 {
@@ -137,7 +215,8 @@ import Testing
         replay.apply(
           StoredCommit(
             firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogueID: commit.catalogue.id,
-            boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes()), catalogue: commit.catalogue)
+            boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes(),
+            stream: StreamID(bits: 1)), catalogue: commit.catalogue)
       }
       #expect(replay.state.books.acquired == 10)
       #expect(replay.state.windows.map(\.window.count) == [10])

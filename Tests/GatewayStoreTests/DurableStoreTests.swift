@@ -144,13 +144,17 @@ import Testing
     #expect(device.size == 4 * smallSlot)
   }
 
-  @Test func everybodyWhoAskedIsToldOfNewRows() throws {
-    let store = try openSmall(device)
-    let told = Mutex(0)
-    store.queue(for: "p").onStored { told.withLock { $0 += 1 } }
+  @Test func eachDestinationIsToldOfNewRowsOnceHoweverOftenItsForwarderWasReplaced() throws {
+    let store = try openSmall(device, destinations: ["p", "q"])
+    let told = Mutex<[String: Int]>([:])
+    for _ in 0..<3 {
+      for name in ["p", "q"] {
+        store.queue(for: name).onStored { told.withLock { $0[name, default: 0] += 1 } }
+      }
+    }
     try store.append(rows: 1)
     try store.append(rows: 0)
-    #expect(told.withLock { $0 } == 1)
+    #expect(told.withLock { $0 } == ["p": 1, "q": 1])
   }
 
   @Test func aReplayBeginsWithTheNewestSegmentsCheckpoint() throws {

@@ -130,6 +130,45 @@ import Testing
     #expect(store.books(of: "p")!.evicted == 0)
   }
 
+  /// Nothing writes such numbers; but a checksum of 32 bits is right once in four billion times.
+  @Test func numbersBeyondReasonAreDamageWhateverTheirChecksumSays() throws {
+    let stream = StreamID(bits: 1)
+    var ledgers: [LedgerBlock] = []
+    for place in 0..<3 {
+      let numbers = (0..<3).map { $0 == place ? UInt64.max : 5 }
+      ledgers.append(
+        LedgerBlock(
+          generation: numbers[0], stream: stream, boot: bootA, nextSegment: numbers[1], isClosed: false,
+          ledger: DeliveryLedger(storedThrough: numbers[2])))
+    }
+    for ledger in ledgers {
+      var buffer = ByteBuffer()
+      ledger.append(to: &buffer)
+      try reopen { $0.replaceSubrange(smallSlot / 4..<smallSlot / 4 + 4096, with: buffer.copyBytes()) }
+    }
+    for (id, firstSeq) in [(UInt64.max, UInt64(1)), (50, .max)] {
+      var buffer = ByteBuffer()
+      SegmentHeader(
+        id: id, firstSeq: firstSeq, stream: stream, boot: bootA, time: Timestamp(microseconds: 0),
+        isContinuation: false
+      ).append(to: &buffer)
+      try reopen { $0.replaceSubrange(2 * smallSlot..<2 * smallSlot + 4096, with: buffer.copyBytes()) }
+    }
+  }
+
+  /// A store with fifty rows whose bytes were changed works on.
+  private func reopen(_ change: (inout [UInt8]) -> Void) throws {
+    let device = MemoryDevice()
+    let store = try openSmall(device)
+    for _ in 0..<5 { try store.append(rows: 10) }
+    var medium = device.medium
+    change(&medium)
+    let after = try openSmall(MemoryDevice(medium), boot: bootB)
+    try after.append(rows: 10)
+    #expect(after.storedThrough == 60)
+    expectBalance(after)
+  }
+
   @Test func whatAFailedSynchronisationDidNotWriteIsWrittenElsewhere() throws {
     let store = try filled()
     var failures = 1

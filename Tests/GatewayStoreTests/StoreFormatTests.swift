@@ -93,7 +93,17 @@ import Testing
     #expect((1...3).map { text(smallSlot + $0 * 4096, 4) } == ["CGWR", "CGWR", "CGWR"])
     #expect((1...3).map { device.medium[smallSlot + $0 * 4096 + 8] } == [2, 1, 2])
     #expect(StoreFormat.slotSize == 4 << 20 && StoreLayout(slotSize: 4 << 20).ledgers == [1 << 20, 2 << 20])
-    #expect(StoreLayout(slotSize: 4 << 20).maximumPayload >= 1 << 20)
+  }
+
+  /// The most points that a configuration may have, under the longest names; the daemon's tests hold their
+  /// windows against the same limit.
+  @Test func theLargestCatalogueFitsASlotTwice() {
+    let points = (0..<10_000).map { number in
+      PointDescription(
+        name: String(repeating: "n", count: 122) + "\(number + 10_000)", unit: "CEL", kind: .gauge,
+        window: .raw, functions: .standard)
+    }
+    #expect(Catalogue(points: points).encoded.count <= StoreLayout(slotSize: 4 << 20).maximumPayload)
   }
 
   @Test func everyBlockIsReadBackAsItWasWrittenAndNotWithAnyBitChanged() {

@@ -13,14 +13,13 @@ final class MemoryQueue: DeliveryQueue {
     var evicted: UInt64 = 0
     var damaged: Set<UInt64> = []
     var knowsCatalogue = true
+    /// Of the rows to come.
+    var stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
     /// Settlements that left a hole.
     var violations = 0
-    var raise: [@Sendable () -> Void] = []
-    /// What the store draws after a power cut; nil: the first stream goes on.
-    var stream: StreamID?
+    var raise: (@Sendable () -> Void)?
   }
 
-  let stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
   let points: Catalogue
   private let books = Mutex(Books())
   private let settledSignal: EventSignal
@@ -55,7 +54,7 @@ final class MemoryQueue: DeliveryQueue {
       append(&books, encoder)
       return books.raise
     }
-    for call in raise { call() }
+    raise?()
   }
 
   /// The rows to come are numbered under another stream.
@@ -71,7 +70,7 @@ final class MemoryQueue: DeliveryQueue {
     books.commits.append(
       StoredCommit(
         firstSeq: books.stored + 1, rowCount: encoder.rowCount, catalogueID: points.id,
-        boot: BootID(high: 0, low: 0), payload: encoder.bytes.copyBytes(), stream: books.stream ?? stream))
+        boot: BootID(high: 0, low: 0), payload: encoder.bytes.copyBytes(), stream: books.stream))
     books.stored += UInt64(encoder.rowCount)
   }
 
@@ -111,7 +110,7 @@ final class MemoryQueue: DeliveryQueue {
     settledSignal.raise()
   }
 
-  func onStored(_ raise: @escaping @Sendable () -> Void) { books.withLock { $0.raise.append(raise) } }
+  func onStored(_ raise: @escaping @Sendable () -> Void) { books.withLock { $0.raise = raise } }
 
   // MARK: - Faults
 

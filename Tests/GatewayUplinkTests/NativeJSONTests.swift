@@ -36,7 +36,8 @@ import Testing
   }
 
   private func batch(_ rows: [Row], first: UInt64) -> String {
-    var format = NativeJSON(gateway: "cabinet-0417", stream: StreamID(bits: 0x6b22_b4c8_d715_5218))
+    var format = NativeJSON(gateway: "cabinet-0417")
+    format.stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
     format.use(Catalogue(points: points))
     var buffer = ByteBuffer()
     format.begin(&buffer)
@@ -139,7 +140,7 @@ import Testing
     let longest = WindowSummary(
       seconds: .max, count: .max, bad: .max, isPartial: true, mean: worst, min: worst, max: worst, sum: worst,
       standardDeviation: worst, last: .double(worst))
-    var format = NativeJSON(gateway: "cabinet", stream: StreamID(bits: 0))
+    var format = NativeJSON(gateway: "cabinet")
     format.use(
       Catalogue(points: [
         PointDescription(
@@ -160,7 +161,7 @@ import Testing
   }
 
   @Test func aPointOutsideTheCatalogueIsRefused() {
-    var format = NativeJSON(gateway: "cabinet", stream: StreamID(bits: 0))
+    var format = NativeJSON(gateway: "cabinet")
     var buffer = ByteBuffer()
     format.begin(&buffer)
     let before = buffer.count

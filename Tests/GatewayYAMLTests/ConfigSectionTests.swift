@@ -158,6 +158,15 @@ internal import Testing
     #expect(throws: ConfigProblems.self) { try config(destinations: list(17)) }
   }
 
+  @Test func tenThousandPointsArePossible() throws {
+    func list(_ count: Int) -> String {
+      let points = (0..<count).map { "{name: p\($0), at: coil 1}" }.joined(separator: ", ")
+      return "[{name: d, bus: lan, points: [\(points)]}]"
+    }
+    #expect(try config(devices: list(10_000)).devices.first?.points.count == 10_000)
+    #expect(throws: ConfigProblems.self) { try config(devices: list(10_001)) }
+  }
+
   /// The catalogue's names are bounded by the bounds of their halves.
   @Test func aFullNameHas127BytesAtMost() throws {
     let name = String(repeating: "n", count: 63)

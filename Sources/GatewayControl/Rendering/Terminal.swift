@@ -47,10 +47,6 @@ extension String {
     count <= width ? self : String(prefix(max(width - 1, 0))) + "…"
   }
 
-  func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(width - count, 0)) }
-
-  func paddedLeft(_ width: Int) -> String { String(repeating: " ", count: max(width - count, 0)) + self }
-
   /// Broken at spaces into lines of at most `width` characters; a longer word is cut.
   func wrapped(_ width: Int) -> [String] {
     var lines: [String] = []

@@ -1,5 +1,8 @@
 /// The devices and the frame of their points; what a point's registers mean is in `LayoutCheck`.
 extension ConfigCheck {
+  /// That many open windows fit one commit, and that many descriptions one catalogue, whatever their names.
+  private static let mostPoints = 10_000
+
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let devices = nodes.map { node in
@@ -9,7 +12,18 @@ extension ConfigCheck {
       return device(&keys, name.name, buses, defaults)
     }
     reportRepeated(names, "the devices")
+    checkCount(of: devices, nodes)
     return devices
+  }
+
+  private func checkCount(of devices: [DeviceConfig], _ nodes: [ConfigNode]) {
+    let all = devices.reduce(0) { $0 + $1.points.count }
+    var count = 0
+    for (device, node) in zip(devices, nodes) {
+      count += device.points.count
+      guard count > Self.mostPoints else { continue }
+      return log.add(node, "there are \(all) points; \(Self.mostPoints) are possible, up to this device")
+    }
   }
 
   private func device(

@@ -28,7 +28,7 @@ package struct StoredCommit: Equatable, Sendable {
 
   package init(
     firstSeq: UInt64, rowCount: Int, catalogueID: UInt32, boot: BootID, payload: [UInt8],
-    stream: StreamID = StreamID(bits: 0)
+    stream: StreamID
   ) {
     self.stream = stream
     self.firstSeq = firstSeq
@@ -44,8 +44,6 @@ package struct StoredCommit: Equatable, Sendable {
 /// One destination's view of the store: what is stored and not yet settled there. Reading removes nothing;
 /// only `acknowledge` does. Thread-safe.
 package protocol DeliveryQueue: AnyObject, Sendable {
-  /// The stream of the rows to come; a stored commit's own is `StoredCommit.stream`.
-  var stream: StreamID { get }
   /// The last row that is on the medium; 0 when there is none.
   var storedThrough: UInt64 { get }
   /// All rows up to this one are delivered, quarantined or evicted at this destination. Eviction may move it
@@ -58,7 +56,7 @@ package protocol DeliveryQueue: AnyObject, Sendable {
   /// Settles `rows`, which start right behind `settledThrough` or earlier (a range that is settled already is
   /// ignored). Durable lazily: after a power cut the same rows may be sent again.
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement)
-  /// Raised whenever rows were stored.
+  /// Called whenever rows were stored, instead of what was given before.
   func onStored(_ raise: @escaping @Sendable () -> Void)
 }
 

@@ -5,16 +5,15 @@ package import GatewayCore
 /// for every row of a point is formatted once for each catalogue.
 package struct NativeJSON: ~Copyable {
   private let gateway: String
-  /// The stream of the rows; to be changed between batches only.
-  package var stream: StreamID
+  /// The stream that the next batch names.
+  package var stream = StreamID(bits: 0)
   private var fragments = PointFragments([])
   private var timeText = TimeText()
   /// Room before the readings for the head, whose `last` is known only when the batch is sealed.
   private let headRoom: Int
 
-  package init(gateway: String, stream: StreamID) {
+  package init(gateway: String) {
     self.gateway = gateway
-    self.stream = stream
     var longest = ByteBuffer(capacity: 256)
     Self.appendHead(gateway, stream, UInt64.max...UInt64.max, to: &longest)
     headRoom = longest.count

@@ -162,7 +162,7 @@ import Testing
         replay.apply(
           StoredCommit(
             firstSeq: 1, rowCount: count, catalogueID: catalogue.id, boot: BootID(high: 0, low: 0),
-            payload: payload.copyBytes()), catalogue: catalogue)
+            payload: payload.copyBytes(), stream: StreamID(bits: 1)), catalogue: catalogue)
         let expected = aggregator.openWindows.map { window in
           var window = window
           window.isPartial = true
@@ -218,7 +218,8 @@ import Testing
       var replay = PipelineReplay()
       replay.apply(
         StoredCommit(
-          firstSeq: 1, rowCount: 0, catalogueID: catalogue.id, boot: BootID(high: 0, low: 0), payload: bytes),
+          firstSeq: 1, rowCount: 0, catalogueID: catalogue.id, boot: BootID(high: 0, low: 0), payload: bytes,
+          stream: StreamID(bits: 1)),
         catalogue: catalogue)
       #expect(replay.state.windows.count <= 2, "seed \(seed)")
     }

@@ -1,0 +1,32 @@
+internal import GatewayCore
+
+extension Pipeline.Remainder {
+  /// Closes the windows that a configuration cannot go on with, because it does not have their points any more
+  /// or has them with another window or unit: under the names that they were measured with. Returns the commit
+  /// that stores their rows, to be queued before the pipeline goes on from what is left here; nil when there
+  /// are none. Its state holds the windows that stay open: a power cut may come before the next commit.
+  mutating func closeLeftovers(of catalogue: Catalogue, at time: Timestamp) -> PendingCommit? {
+    var probe = WindowAggregator(points: catalogue.points, startedAt: time)
+    let leftovers = Set(state.restore(into: &probe, points: catalogue.points).map(\.point.name))
+    guard !leftovers.isEmpty else { return nil }
+    let before = Catalogue(points: state.windows.map(\.point))
+    var rows = RowEncoder()
+    var open: [WindowAggregator.Accumulator] = []
+    for (place, window) in state.windows.enumerated() {
+      if leftovers.contains(window.point.name) {
+        if let row = window.closingRow(point: PointIndex(place)) { rows.append(row) }
+      } else {
+        open.append(window.window)
+        open[open.count - 1].point = PointIndex(place)
+      }
+    }
+    var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
+    PipelineStateEncoder.append(books: state.books, checkpoint: open, to: &checkpoint)
+    let (firstSeq, count) = (nextSeq, rows.rowCount)
+    state.windows.removeAll { leftovers.contains($0.point.name) }
+    nextSeq += UInt64(count)
+    return PendingCommit(
+      payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
+      firstSeq: firstSeq, rowCount: count, catalogue: before, time: time, beginsPipeline: true)
+  }
+}

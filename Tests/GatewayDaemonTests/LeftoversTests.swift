@@ -1,0 +1,35 @@
+import GatewayCore
+import Testing
+
+@testable import GatewayDaemon
+
+@Suite struct LeftoversTests {
+  private func open(_ name: String, sum: Double) -> PipelineState.OpenWindow {
+    let point = PointDescription(
+      name: name, unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard)
+    var window = WindowAggregator.Accumulator(point: 9, start: Timestamp(microseconds: 0), isPartial: false)
+    (window.count, window.sum) = (1, sum)
+    return PipelineState.OpenWindow(point: point, window: window)
+  }
+
+  @Test func theCommitThatClosesWindowsOfGonePointsKeepsTheOthersOpen() throws {
+    let windows = [open("d.gone", sum: 1), open("d.kept", sum: 2)]
+    var remainder = Pipeline.Remainder(state: PipelineState(windows: windows), nextSeq: 5)
+    let next = Catalogue(points: [windows[1].point])
+    let closing = remainder.closeLeftovers(of: next, at: Timestamp(microseconds: 1))
+    let commit = try #require(closing)
+    #expect(commit.firstSeq == 5 && commit.rowCount == 1 && remainder.nextSeq == 6)
+    #expect(remainder.state.windows == [windows[1]])
+    // The power may go before the next commit.
+    commit.setState(usesCheckpoint: commit.beginsPipeline)
+    var replay = PipelineReplay()
+    replay.apply(
+      StoredCommit(
+        firstSeq: 5, rowCount: 1, catalogueID: commit.catalogue.id, boot: BootID(high: 0, low: 0),
+        payload: commit.payload.copyBytes(), stream: StreamID(bits: 1)), catalogue: commit.catalogue)
+    #expect(replay.state.windows.map(\.point.name) == ["d.kept"])
+    #expect(replay.state.windows.map(\.window.sum) == [2])
+    let again = remainder.closeLeftovers(of: next, at: Timestamp(microseconds: 1))
+    #expect(again == nil)
+  }
+}
