@@ -54,7 +54,8 @@ extension DurableStore {
     return withUnsafeTemporaryAllocation(byteCount: RecordHeader.size, alignment: 16) { room in
       let header = UnsafeRawBufferPointer(room)
       guard device.fill(room, at: base),
-        let record = RecordHeader(reading: header, maximumPayload: layout.maximumPayload),
+        let record = RecordHeader(
+          reading: header, at: offset, maximumPayload: layout.maximumPayload),
         record.segment == segment.id
       else { return nil }
       var isIntact = false

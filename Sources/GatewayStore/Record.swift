@@ -28,13 +28,15 @@ struct RecordHeader: Equatable {
   static func footprint(payload length: Int) -> Int { StoreFormat.roundedUp(size + length) }
   var footprint: Int { Self.footprint(payload: length) }
 
-  func append(with payload: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+  /// `offset`: where in its slot the record will stand.
+  func append(with payload: UnsafeRawBufferPointer, at offset: Int, to buffer: inout ByteBuffer) {
     precondition(payload.count == length, "BUG: a record's header lies about its length")
     let start = buffer.count
     buffer.append(StoreFormat.recordMagic)
     buffer.append(fixed: UInt32(0))
     buffer.append(kind.rawValue)
-    buffer.append(zeros: 3)
+    let block = UInt32(offset / StoreFormat.block)
+    for shift: UInt32 in [0, 8, 16] { buffer.append(UInt8(truncatingIfNeeded: block >> shift)) }
     buffer.append(fixed: UInt32(length))
     buffer.append(fixed: segment)
     buffer.append(fixed: firstSeq)
@@ -48,10 +50,12 @@ struct RecordHeader: Equatable {
     buffer.padToBlock()
   }
 
-  /// The header, unchecked but for what `isIntact` needs to be safe: its length is at most `maximumPayload`.
-  init?(reading bytes: UnsafeRawBufferPointer, maximumPayload: Int) {
+  /// The header found at `offset` of a slot, unchecked but for what `isIntact` needs to be safe: its length is
+  /// at most `maximumPayload`. nil too for a record that was written for another place.
+  init?(reading bytes: UnsafeRawBufferPointer, at offset: Int, maximumPayload: Int) {
     guard bytes.count >= Self.size, bytes.starts(with: StoreFormat.recordMagic),
-      let kind = Kind(rawValue: bytes[8])
+      let kind = Kind(rawValue: bytes[8]),
+      Int(bytes.number(UInt32.self, at: 8) >> 8) == offset / StoreFormat.block
     else { return nil }
     length = Int(bytes.number(UInt32.self, at: 12))
     firstSeq = bytes.number(at: 24)

@@ -51,7 +51,8 @@ struct SegmentIndex {
       // A commit without rows ends before it begins, which keeps the order.
       if commits[middle].lastSeq < seq { low = middle + 1 } else { high = middle }
     }
-    while low < commits.count && commits[low].rowCount == 0 { low += 1 }
+    // State of a number that was later given back (a cut between) may stand before smaller numbers.
+    while low < commits.count && (commits[low].rowCount == 0 || commits[low].lastSeq < seq) { low += 1 }
     return low < commits.count ? commits[low] : nil
   }
 }
@@ -121,7 +122,9 @@ struct SegmentScan: ~Copyable {
         return nil
       }
       let header = UnsafeRawBufferPointer(room)
-      guard let record = RecordHeader(reading: header, maximumPayload: layout.maximumPayload),
+      guard
+        let record = RecordHeader(
+          reading: header, at: offset, maximumPayload: layout.maximumPayload),
         offset + record.footprint <= layout.slotSize
       else { return nil }
       payload.removeAll()

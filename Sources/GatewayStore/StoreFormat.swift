@@ -18,13 +18,14 @@ internal import GatewayCore
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream  40 16 bytes boot  56 i64 time
 ///                 64 u32 flags (1: its first commit is no checkpoint)  68 u32 0
 ///     record       0 magic "CGWR"       4 u32 CRC of bytes 8 ..< 72 + length
-///                  8 u8 type (1 commit, 2 catalogue)  9 3 bytes 0  12 u32 length
+///                  8 u8 type (1 commit, 2 catalogue)  9 u24 block within the slot  12 u32 length
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream
 ///                 40 16 bytes boot  56 i64 time  64 u32 rows  68 u32 catalogue id
 ///                 72 payload, then zeros to the next block
 ///
 /// A record carries its segment's id and its stream, so that a slot whose header is destroyed can be rebuilt,
-/// and what an earlier use of the slot left behind is never taken for its content. Segment ids rise and are
+/// and what an earlier use of the slot left behind is never taken for its content; and its place, so that a
+/// block that the medium wrote to a wrong address is nowhere taken for the right one. Segment ids rise and are
 /// never used again. A row belongs to the newest segment that starts at or before it.
 ///
 /// The superblock holds neither the stream (it can change, see `Recovery.provenStream`) nor the number of

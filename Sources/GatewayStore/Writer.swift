@@ -188,7 +188,7 @@ extension DurableStore {
     var records: [(RecordHeader, Int)] = []
     func add(_ record: RecordHeader, _ payload: UnsafeRawBufferPointer, _ buffer: inout ByteBuffer) {
       records.append((record, start + buffer.count))
-      record.append(with: payload, to: &buffer)
+      record.append(with: payload, at: start + buffer.count, to: &buffer)
     }
     if needsCatalogue { commit.catalogue.encoded.withUnsafeBytes { add(record, $0, &buffer) } }
     record.kind = .commit
