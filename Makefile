@@ -7,7 +7,7 @@ PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-d
 DESTDIR ?=
 PREFIX ?= /usr
 
-.PHONY: all deps build release test lint demo bench bench-full install clean sanitize-thread kills
+.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills
 
 all: release
 
@@ -30,6 +30,9 @@ release: deps
 
 lint:
 	swift format lint --strict --configuration .swift-format --recursive Package.swift Sources Tests
+
+format:
+	swift format format --in-place --configuration .swift-format --recursive Package.swift Sources Tests
 
 # Every test: style, the suites with the real binaries, the unit file.
 test: deps lint

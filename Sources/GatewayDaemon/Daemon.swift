@@ -35,13 +35,16 @@ package enum Daemon {
   }
 
   private static func serve(_ options: DaemonOptions, _ config: GatewayConfig) -> Int32 {
+    // What reading the configuration took is not needed again, here and after the start.
     // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
     mallopt(Int32(M_ARENA_MAX), 1)
+    malloc_trim(0)
     do {
       let signals = try Signals()
       let service = ServiceManager()
       let gateway = try Gateway(options: options, config: config)
       gateway.listen()
+      malloc_trim(0)
       service.ready(config.summary)
       JournalLog.line(.notice, "\(GatewayVersion.text) started: \(config.summary)")
       supervise(gateway, signals, service)

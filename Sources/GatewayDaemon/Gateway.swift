@@ -79,6 +79,7 @@ package final class Gateway: Sendable {
       throw .store(error)
     }
     do throws(SystemError) {
+      for note in store.notes { JournalLog.line(.warning, "store: \(note)") }
       wake = try EventSignal()
       clock = ClockState()
       queue = try CommitQueue(drained: wake)
@@ -87,6 +88,7 @@ package final class Gateway: Sendable {
       let uplinks = try Self.uplinks(config, options, store)
       let acquisition = try Acquisition(config: config, wake: wake, clock: clock)
       running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks))
+      writer.retain(config.store.retain)
       try writer.start()
       for uplink in uplinks { try uplink.forwarder.start() }
       try acquisition.start(from: remainder, commitInterval: config.store.commit, queue: queue)
@@ -211,6 +213,7 @@ package final class Gateway: Sendable {
     if let commit = remainder.closeLeftovers(of: next.catalogue, at: SystemClock.time) { queue.push(commit) }
     for uplink in before.uplinks { uplink.forwarder.requestStop() }
     for uplink in before.uplinks { uplink.forwarder.join() }
+    writer.retain(config.store.retain)
     try store.setDestinations(config.destinations.map(\.name))
     for uplink in uplinks { try uplink.forwarder.start() }
     try next.start(from: remainder, commitInterval: config.store.commit, queue: queue)

@@ -6,6 +6,7 @@ internal import Synchronization
 /// The disk's thread: commits from the queue into the store, one at a time. A commit that the medium refuses
 /// stays in the queue and is tried again every second, so a fault costs no row while there is memory.
 final class StoreWriter: Sendable {
+  private static let evictionInterval = Duration.seconds(60)
   private static let retryInterval = Duration.seconds(1)
   /// The journal of windowed readings is replaced by a checkpoint when it has cost this many times as much.
   private static let journalFactor = 8
@@ -16,6 +17,8 @@ final class StoreWriter: Sendable {
   private let retry: EventSignal
   private let stopping = Atomic<Bool>(false)
   private let currentFault = Mutex<String?>(nil)
+  /// Rows older than this are dropped; nil keeps them while there is room.
+  private let retention = Mutex<Duration?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
 
   init(store: DurableStore, queue: CommitQueue, heartbeat: Heartbeat) throws(SystemError) {
@@ -33,6 +36,9 @@ final class StoreWriter: Sendable {
     thread.withLock { swap(&$0, &started) }
   }
 
+  /// How long rows are kept from now on.
+  func retain(_ age: Duration?) { retention.withLock { $0 = age } }
+
   /// Ends when the queue is empty and closed; a medium that refuses to write is then tried only once more.
   func finish() {
     stopping.store(true, ordering: .releasing)
@@ -45,8 +51,13 @@ final class StoreWriter: Sendable {
 
   private func run() {
     var journalBytes = 0
+    var nextEviction = SystemClock.boot
     while !queue.isFinished {
       heartbeat.beat()
+      if SystemClock.boot >= nextEviction {
+        nextEviction = SystemClock.boot.advanced(by: Self.evictionInterval)
+        evictOldRows()
+      }
       guard let commit = queue.first(timeout: Self.retryInterval) else {
         store.writeLedgerIfDue(at: SystemClock.time)
         store.extendOneSlot()
@@ -61,6 +72,17 @@ final class StoreWriter: Sendable {
       } else {
         retry.wait(timeout: Self.retryInterval)
       }
+    }
+  }
+
+  /// Only by a clock that can be trusted: one that jumped ahead would cost everything that is queued.
+  private func evictOldRows() {
+    guard let age = retention.withLock({ $0 }), SystemClock.isSynchronized else { return }
+    let cutoff = Timestamp(microseconds: SystemClock.time.microseconds - age.microseconds)
+    do throws(StoreError) {
+      try store.evict(storedBefore: cutoff)
+    } catch {
+      JournalLog.write(.error, kind: "store", "\(error)")
     }
   }
 

@@ -73,6 +73,7 @@ package final class SourceRunner: Sendable {
 /// What the thread runs. Unchecked, because only that thread uses what is not Sendable in here, save for
 /// `requestStop`, which touches what is.
 private final class SourceLoop: @unchecked Sendable {
+  private static let startGrid = Duration.milliseconds(50)
   /// The thread shows a sign of life at least this often.
   private static let longestWait = Duration.seconds(1)
 
@@ -112,7 +113,10 @@ private final class SourceLoop: @unchecked Sendable {
 
   func run() {
     var now = SystemClock.boot
-    var schedule = BusSchedule(periods: source.periods, start: now, share: share)
+    // All buses count from the same grid, so that steps that fall together wake the processor once.
+    let grid = Self.startGrid.microseconds
+    let start = BootTime(microseconds: (now.microseconds / grid + 1) * grid)
+    var schedule = BusSchedule(periods: source.periods, start: start, share: share)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       if let tick = schedule.take(at: now) {

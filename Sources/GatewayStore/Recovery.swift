@@ -38,7 +38,10 @@ struct Recovery {
       // none can rise from the dead once the blocks in front of it are written again. (The writer has one
       // commit under way at most, and a segment in which a write failed is never written again.)
       newest = scan.index(ofSegment: segment.id)
-      canContinue = isSynchronized && !scan.hadReadErrors && !damaged.contains(segment.slot)
+      // Where a slot cannot be read, a newer segment may hide: when it comes back, it must not hide what was
+      // written after it, so that goes to a segment that is newer still.
+      canContinue =
+        isSynchronized && unreadable.isEmpty && !scan.hadReadErrors && !damaged.contains(segment.slot)
     }
     if !isSynchronized { notes.append("cannot synchronise the store: what was written last may be lost") }
   }
@@ -121,8 +124,8 @@ struct Recovery {
     var segments: [SegmentMap.Segment] = []
     var damaged: Set<Int> = []
     for slot in 0..<layout.slots(inFileOf: device.size) {
-      let read = Self.readBlock(device, at: layout.offset(ofSlot: slot), SegmentHeader.read) ?? .damaged
-      switch read {
+      let read = Self.readBlock(device, at: layout.offset(ofSlot: slot), SegmentHeader.read)
+      switch read ?? .damaged {
       case .valid(let header):
         segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
       case .newer(let version): throw Self.newer(version)
@@ -135,7 +138,7 @@ struct Recovery {
           damaged.insert(slot)
           notes.append("the header of slot \(slot) was destroyed; its rows were found without it")
         }
-        if scan.hadReadErrors {
+        if read == nil || scan.hadReadErrors {
           unreadable.append(slot)
           notes.append("slot \(slot) cannot be read in full")
         }
@@ -144,11 +147,15 @@ struct Recovery {
     return (segments, damaged)
   }
 
+  /// nil when the medium does not give the block back.
   private static func readBlock<Value>(
     _ device: any BlockDevice, at offset: Int, _ body: (UnsafeRawBufferPointer) -> Value
   ) -> Value? {
-    withUnsafeTemporaryAllocation(byteCount: StoreFormat.block, alignment: 16) { room in
-      device.fill(room, at: offset) ? body(UnsafeRawBufferPointer(room)) : nil
+    withUnsafeTemporaryAllocation(byteCount: StoreFormat.block, alignment: 16) { room -> Value? in
+      guard case .success(let count) = device.read(into: room, at: offset) else { return nil }
+      // Where the file was cut, it will be filled up with zeros: it is read like that already.
+      UnsafeMutableRawBufferPointer(rebasing: room[count...]).initializeMemory(as: UInt8.self, repeating: 0)
+      return body(UnsafeRawBufferPointer(room))
     }
   }
 

@@ -59,7 +59,7 @@ extension DurableStore {
     return true
   }
 
-  private func writeDurably(
+  func writeDurably(
     _ ledger: DeliveryLedger, isClosed: Bool = false, _ writer: inout Writer
   ) throws(StoreError) {
     shared.withLock { $0.bytesWritten += UInt64(StoreFormat.block) }

@@ -4,7 +4,8 @@ internal import GatewaySystem
 @main struct Program {
   static func main() throws {
     let all: [(name: String, run: () throws -> Void)] = [
-      ("ring", RingBench.run), ("pipeline", PipelineBench.run),
+      ("ring", RingBench.run), ("pipeline", PipelineBench.run), ("store", StoreBench.run),
+      ("load", SystemBench.load), ("throughput", SystemBench.throughput), ("outage", SystemBench.outage),
     ]
     let wanted = Array(CommandLine.arguments.dropFirst())
     if let unknown = wanted.first(where: { name in !all.contains { $0.name == name } }) {

@@ -197,4 +197,28 @@ import Testing
     try store.append(rows: 1)
     #expect(store.storedThrough == 1)
   }
+
+  @Test func rowsThatAreTooOldGoAndAreCountedButNotThoseOfAClockThatWasNotSet() throws {
+    let device = MemoryDevice()
+    let store = try openSmall(device, slots: 8)
+    let day: Int64 = 86_400
+    let start: Int64 = 1_790_000_000
+    // Some segments of a box that woke up in 1970, then some for each of five days.
+    while store.usage.used < 2 * smallSlot { try store.append(rows: 10, at: 100) }
+    try store.evict(storedBefore: Timestamp(microseconds: start * 1_000_000))
+    #expect(store.overallBooks.evicted == 0)
+    for number in 0..<Int64(60) { try store.append(rows: 10, at: start + number * day / 12) }
+    let before = store.overallBooks
+    try store.evict(storedBefore: Timestamp(microseconds: (start + 3 * day) * 1_000_000))
+    let after = store.overallBooks
+    #expect(
+      after.evicted > 0 && after.queued == before.stored - after.evicted && after.stored == before.stored)
+    guard case .commit(let oldest) = store.queue(for: "p").read(at: after.evicted + 1) else {
+      return #expect(Bool(false), "what was not too old is still there")
+    }
+    #expect(oldest.firstSeq == after.evicted + 1)
+    try store.close()
+    let again = try openSmall(device, slots: 8)
+    #expect(again.overallBooks == after)
+  }
 }

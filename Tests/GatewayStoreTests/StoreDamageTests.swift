@@ -100,6 +100,22 @@ import Testing
     #expect(readAll(store.queue(for: "p")).rows == Array(1...20))
   }
 
+  @Test func aSegmentThatCannotBeReadForATimeHidesNothingThatCameAfterIt() throws {
+    // The second slot's first commit does not fit the first slot, the one after it would.
+    try filled(commits: 12).append(rows: 10, bytes: 9000)
+    device.unreadable = slot0 + smallSlot..<slot0 + 2 * smallSlot
+    var store = try openSmall(device, boot: bootB)
+    let first = store.storedThrough + 1
+    try store.append(rows: 10)
+    device.unreadable = nil
+    store = try openSmall(device, boot: bootA)
+    #expect(store.storedThrough == first + 9)
+    guard case .commit(let commit) = store.queue(for: "p").read(at: first) else {
+      return #expect(Bool(false))
+    }
+    #expect(commit.boot == bootB)
+  }
+
   @Test func powerFlappingBurnsNoSlots() throws {
     var random = SeededRandom(seed: 5)
     for boot in 1...50 {

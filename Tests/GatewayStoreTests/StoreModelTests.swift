@@ -313,7 +313,8 @@ private struct Model {
 
 @Suite struct StoreModelTests {
   /// Runs that once found something.
-  @Test(arguments: [43_119_217_890, 3_481_690_017, 25_338_374_499] as [UInt64], [false, true])
+  @Test(
+    arguments: [16_778_721_396, 43_119_217_890, 3_481_690_017, 25_338_374_499] as [UInt64], [false, true])
   func seedsThatFoundMistakes(seed: UInt64, withDamage: Bool) throws {
     try run(seed, withDamage: withDamage, operations: 4000)
   }

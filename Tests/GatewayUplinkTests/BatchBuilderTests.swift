@@ -35,6 +35,24 @@ import Testing
     #expect(ranges == [1...12, 13...24, 25...30])
   }
 
+  @Test func rowsOfTwoStreamsNeverShareABatch() throws {
+    let queue = MemoryQueue()
+    queue.store(3)
+    queue.change(stream: StreamID(bits: 0xAB))
+    for count in [2, 2] { queue.store(count) }
+    var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
+    var batch = SealedBatch()
+    builder.fill(rowLimit: 100)
+    let endsAtTheStream = builder.isComplete
+    #expect(endsAtTheStream)
+    builder.seal(into: &batch)
+    #expect(batch.key == "\"6b22b4c8d7155218-1-3\"")
+    builder.fill(rowLimit: 100)
+    builder.seal(into: &batch)
+    #expect(batch.key == "\"00000000000000ab-4-7\"")
+    #expect(try JSONValue(parsing: text(batch))["stream"]?.string == "00000000000000ab")
+  }
+
   @Test func noBatchIsLargerThanItsBytes() {
     let queue = MemoryQueue()
     queue.store(500)
@@ -111,23 +129,6 @@ import Testing
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
     builder.fill(rowLimit: 1000)
     #expect(builder.rows == nil && builder.lost == 1...10)
-  }
-
-  @Test func rowsKeepTheStreamTheyWereStoredUnder() throws {
-    let queue = MemoryQueue()
-    queue.store(10)
-    queue.change { $0.stream = StreamID(bits: 7) }
-    queue.store(10)
-    var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    var batch = SealedBatch()
-    for (rows, stream) in [(1...10, "6b22b4c8d7155218"), (11...20, "0000000000000007")] {
-      builder.fill(rowLimit: 1000)
-      builder.seal(into: &batch)
-      let expected = UInt64(rows.lowerBound)...UInt64(rows.upperBound)
-      #expect(batch.rows == expected && batch.stream.description == stream)
-      #expect(batch.key == "\"\(stream)-\(rows.lowerBound)-\(rows.upperBound)\"")
-      #expect(try JSONValue(parsing: text(batch))["stream"]?.string == stream)
-    }
   }
 
   @Test func restartingInsideACommitGivesTheSameBytes() {

@@ -57,6 +57,9 @@ final class MemoryQueue: DeliveryQueue {
     raise?()
   }
 
+  /// The rows to come are numbered under another stream.
+  func change(stream: StreamID) { books.withLock { $0.stream = stream } }
+
   func store(_ rows: [Row]) {
     var encoder = RowEncoder()
     for row in rows { encoder.append(row) }

@@ -2,7 +2,10 @@
 ///
 /// Promises: tick k of a request is due at start + phase + k · period, for ever (no drift); ticks that the
 /// bus could not keep are left out and counted, never made up for; the requests of one period are spread
-/// evenly over it, the same way at each start. O(log n) a poll, no allocation after `init`.
+/// over it in twenty steps, the same way at each start. O(log n) a poll, no allocation after `init`.
+///
+/// Steps, because waking a sleeping processor costs several times what a poll does (measured: 115 µs for a poll
+/// every 10 ms, 17 µs for polls one behind the other): what falls into one step is polled in one go.
 package struct BusSchedule: Sendable {
   package struct Tick: Equatable, Sendable {
     /// A place in the list of periods.
@@ -22,6 +25,8 @@ package struct BusSchedule: Sendable {
       (left.due, left.request) < (right.due, right.request)
     }
   }
+
+  private static let steps = 20.0
 
   /// A binary heap, the next deadline first.
   private var heap: [Entry]
@@ -46,7 +51,8 @@ package struct BusSchedule: Sendable {
       // Request `place` of n gets its n-th of the period; within that, groups of other periods and other
       // buses take other parts.
       let within = (Double(groups[period] ?? 0) + share) / Double(groups.count)
-      let phase = Double(period.microseconds) * (Double(place) + within) / Double(sizes[period] ?? 1)
+      let even = (Double(place) + within) / Double(sizes[period] ?? 1)
+      let phase = Double(period.microseconds) * (even * Self.steps).rounded(.down) / Self.steps
       heap.append(
         Entry(due: start.microseconds + Int64(phase), period: period.microseconds, request: request))
     }
