@@ -5,8 +5,8 @@ package struct SealedBatch: ~Copyable, Sendable {
   fileprivate var buffer = ByteBuffer(capacity: 64)
   fileprivate var start = 0
   package fileprivate(set) var rows: ClosedRange<UInt64> = 0...0
-  package fileprivate(set) var key = ""
   package fileprivate(set) var stream = StreamID(bits: 0)
+  package fileprivate(set) var key = ""
 
   package init() {}
 
@@ -17,8 +17,8 @@ package struct SealedBatch: ~Copyable, Sendable {
 }
 
 /// Turns stored commits into one batch at a time: consecutive rows of one stream, up to the limits of rows and
-/// bytes. Reads the queue forwards from `next` and settles nothing. Its buffers are reused; they grow to the largest batch and no
-/// further. Owned by the forwarder's thread.
+/// bytes. Reads the queue forwards from `next` and settles nothing. Its buffers are reused; they grow to the
+/// largest batch and no further. Owned by the forwarder's thread.
 package struct BatchBuilder: ~Copyable {
   private let queue: any DeliveryQueue
   private let maximumBytes: Int
@@ -85,6 +85,7 @@ package struct BatchBuilder: ~Copyable {
       if found.firstSeq > next { lose(through: found.firstSeq - 1) }
       guard found.firstSeq <= next, found.rowCount > 0, found.lastSeq >= next else { return false }
       if found.stream != format.stream {
+        // One batch, one stream: rows of before and after a power cut may be numbered under different ones.
         isComplete = count > 0
         if isComplete { return false }
         format.stream = found.stream
@@ -131,7 +132,7 @@ package struct BatchBuilder: ~Copyable {
     guard let rows else { preconditionFailure("BUG: sealing an empty draft") }
     batch.rows = rows
     batch.stream = format.stream
-    batch.key = "\"\(format.stream)-\(rows.lowerBound)-\(rows.upperBound)\""
+    batch.key = "\"\(batch.stream)-\(rows.lowerBound)-\(rows.upperBound)\""
     batch.start = format.finish(&json, rows: rows)
     if gzip != nil {
       batch.buffer.removeAll()

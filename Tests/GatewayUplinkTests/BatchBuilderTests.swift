@@ -131,23 +131,6 @@ import Testing
     #expect(builder.rows == nil && builder.lost == 1...10)
   }
 
-  @Test func rowsKeepTheStreamTheyWereStoredUnder() throws {
-    let queue = MemoryQueue()
-    queue.store(10)
-    queue.change { $0.stream = StreamID(bits: 7) }
-    queue.store(10)
-    var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    var batch = SealedBatch()
-    for (rows, stream) in [(1...10, "6b22b4c8d7155218"), (11...20, "0000000000000007")] {
-      builder.fill(rowLimit: 1000)
-      builder.seal(into: &batch)
-      let expected = UInt64(rows.lowerBound)...UInt64(rows.upperBound)
-      #expect(batch.rows == expected && batch.stream.description == stream)
-      #expect(batch.key == "\"\(stream)-\(rows.lowerBound)-\(rows.upperBound)\"")
-      #expect(try JSONValue(parsing: text(batch))["stream"]?.string == stream)
-    }
-  }
-
   @Test func restartingInsideACommitGivesTheSameBytes() {
     let queue = MemoryQueue()
     queue.store(50)

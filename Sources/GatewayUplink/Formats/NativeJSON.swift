@@ -5,7 +5,7 @@ package import GatewayCore
 /// for every row of a point is formatted once for each catalogue.
 package struct NativeJSON: ~Copyable {
   private let gateway: String
-  /// The stream that the next batch names.
+  /// The stream of the rows; to be changed between batches only.
   package var stream = StreamID(bits: 0)
   private var fragments = PointFragments([])
   private var timeText = TimeText()
