@@ -74,7 +74,8 @@ package final class Gateway: Sendable {
     do throws(StoreError) {
       store = try DurableStore.open(
         directory: options.stateDirectory, capacity: config.store.capacity,
-        destinations: config.destinations.map(\.name), boot: boot)
+        destinations: config.destinations.map(\.name), boot: boot,
+        mark: Self.mark(beside: options.socketPath))
     } catch {
       throw .store(error)
     }
@@ -94,6 +95,14 @@ package final class Gateway: Sendable {
       try acquisition.start(from: remainder, commitInterval: config.store.commit, queue: queue)
     } catch {
       throw .system(error)
+    }
+  }
+
+  /// In the runtime directory, which a power cut empties. Without it the store draws a new stream after a kill.
+  private static func mark(beside socketPath: String) -> StoredMark {
+    do throws(SystemError) { return try StoredMark(path: socketPath + ".stored") } catch {
+      JournalLog.line(.warning, "\(error); after a crash rows are numbered under a new stream")
+      return StoredMark()
     }
   }
 

@@ -21,6 +21,7 @@ package final class DurableStore: Sendable {
   let device: any BlockDevice
   let layout: StoreLayout
   let boot: BootID
+  let mark: StoredMark
   /// Slots that the capacity allows. After it was made smaller, the file has more: those are emptied, not
   /// reused.
   let slotLimit: Int
@@ -54,16 +55,17 @@ package final class DurableStore: Sendable {
   /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
   /// medium that it may use. Throws `busy`, `unusable` or `newer`, never for damage.
   package static func open(
-    directory path: String, capacity: Int, destinations: [String], boot: BootID
+    directory path: String, capacity: Int, destinations: [String], boot: BootID, mark: StoredMark
   ) throws(StoreError) -> DurableStore {
     let directory = try StoreDirectory(path)
     return try open(
       in: directory, slotSize: StoreFormat.slotSize, capacity: capacity, destinations: destinations,
-      boot: boot)
+      boot: boot, mark: mark)
   }
 
   static func open(
-    in directory: StoreDirectory, slotSize: Int, capacity: Int, destinations: [String], boot: BootID
+    in directory: StoreDirectory, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
+    mark: StoredMark
   ) throws(StoreError) -> DurableStore {
     var file = try directory.openFile()
     var recovery = try Recovery(device: file, slotSize: slotSize)
@@ -77,7 +79,7 @@ package final class DurableStore: Sendable {
     }
     let store = try DurableStore(
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
-      destinations: destinations, boot: boot)
+      destinations: destinations, boot: boot, mark: mark)
     if case .failure(let error) = directory.synchronize() {
       throw .unusable(
         "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))")
@@ -87,22 +89,24 @@ package final class DurableStore: Sendable {
 
   /// Opens the store on any device; without a directory nothing is locked or renamed.
   package convenience init(
-    device: any BlockDevice, slotSize: Int, capacity: Int, destinations: [String], boot: BootID
+    device: any BlockDevice, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
+    mark: StoredMark
   ) throws(StoreError) {
     let recovery = try Recovery(device: device, slotSize: slotSize)
     try self.init(
       device: device, recovery: recovery, directory: nil, notes: [], capacity: capacity,
-      destinations: destinations, boot: boot)
+      destinations: destinations, boot: boot, mark: mark)
   }
 
   private init(
     device: any BlockDevice, recovery: Recovery, directory: StoreDirectory?, notes: [String], capacity: Int,
-    destinations: [String], boot: BootID
+    destinations: [String], boot: BootID, mark: StoredMark
   ) throws(StoreError) {
     guard LedgerBlock.fits(destinations) else { throw Self.tooManyDestinations }
     self.device = device
     self.directory = directory
     self.boot = boot
+    self.mark = mark
     self.capacity = capacity
     layout = recovery.layout
     slotLimit = layout.slots(inCapacity: capacity)
@@ -110,9 +114,10 @@ package final class DurableStore: Sendable {
     try preparation.makeRoom(slots: 2)
     var ledger = LedgerWriter(device: device, recovery: recovery)
     let start = preparation.begin(
-      with: recovery.reconciledLedger(for: destinations), proven: recovery.provenStream(boot: boot),
-      boot: boot,
-      writer: &ledger)
+      with: recovery.reconciledLedger(for: destinations), 
+      proven: recovery.provenStream(boot: boot, mark: mark.read()), boot: boot, writer: &ledger)
+    mark.write(
+      StoredMark.Content(boot: boot, stream: start.stream, storedThrough: start.ledger.storedThrough))
     preparation.reserve(layout.offset(ofSlot: slotLimit))
     stream = start.stream
     self.notes = preparation.notes

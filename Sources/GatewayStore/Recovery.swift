@@ -61,13 +61,16 @@ struct Recovery {
   /// numbers to others, which a platform that keeps (stream, seq) would take for repetitions and drop. That
   /// happens: a power cut can damage flash pages that were written before, and cheap cards lie about flushes.
   /// So the stream stays only where the end is provably the end: the daemon closed the store there, or the
-  /// machine has not been started since and the page cache still had every byte that was written.
-  func provenStream(boot: BootID) -> StreamID? {
+  /// machine has not been started since and the mark knows of no later row.
+  func provenStream(boot: BootID, mark: StoredMark.Content?) -> StreamID? {
     guard let ledger, ledger.ledger.storedThrough <= storedThroughFromRecords else { return nil }
     if ledger.isClosed {
       return ledger.ledger.storedThrough == storedThroughFromRecords ? ledger.stream : nil
     }
-    return ledger.boot == boot && boot != BootID(high: 0, low: 0) ? ledger.stream : nil
+    guard let mark, boot != BootID(high: 0, low: 0), mark.boot == boot, ledger.boot == boot,
+      mark.stream == ledger.stream, mark.storedThrough <= storedThroughFromRecords
+    else { return nil }
+    return ledger.stream
   }
 
   private var storedThroughFromRecords: UInt64 {

@@ -137,7 +137,11 @@ extension DurableStore {
       .flatMap { device.synchronize() }
     let length = writer.buffer.count + (hasLedger ? StoreFormat.block : 0)
     if case .failure = result, hasLedger { writer.keepsLedgerApart = true }
-    if header != nil, case .success = result { keepNewestIndex() }
+    if case .success = result {
+      if header != nil { keepNewestIndex() }
+      // Before anybody can see and send them.
+      mark.write(StoredMark.Content(boot: boot, stream: stream, storedThrough: commit.nextSeq - 1))
+    }
     shared.withLock { shared in
       shared.bytesWritten += UInt64(length)
       guard case .success = result else {

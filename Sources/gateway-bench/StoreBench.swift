@@ -49,7 +49,8 @@ enum StoreBench {
         PointDescription(name: "device.p\($0)", unit: "CEL", kind: .gauge, window: .raw, functions: .standard)
       })
     let store = try DurableStore.open(
-      directory: directory, capacity: 64 << 20, destinations: ["platform"], boot: BootID(high: 1, low: 2))
+      directory: directory, capacity: 64 << 20, destinations: ["platform"], boot: BootID(high: 1, low: 2),
+      mark: StoredMark())
     while store.extendOneSlot() {}
     let queue = store.queue(for: "platform")
     var rows = RowEncoder()

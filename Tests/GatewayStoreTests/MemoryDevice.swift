@@ -6,6 +6,8 @@ import Glibc
 /// medium. It can fail, die at a given call, tear what is in flight, and lose what a failed fdatasync did not
 /// write while the cache still shows it. For one thread.
 final class MemoryDevice: BlockDevice, @unchecked Sendable {
+  /// Beside the device: survives a kill like the page cache; a power cut comes with another boot.
+  let mark = StoredMark()
   private(set) var cache: [UInt8] = []
   private(set) var medium: [UInt8] = []
   private var inFlight: [Range<Int>] = []

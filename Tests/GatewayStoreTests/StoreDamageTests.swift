@@ -86,6 +86,40 @@ import Testing
     #expect(old.stream == before.stream && new.stream == store.stream)
   }
 
+  /// The rows of the last commits were sent; then the daemon was killed and their blocks decayed.
+  @Test(arguments: [1, 2, 3]) func numbersThatMayHaveBeenSentAreNeverGivenToOtherRows(commits: Int) throws {
+    var store = try openSmall(device)
+    for _ in 0..<10 { try store.append(rows: 5) }
+    store.queue(for: "p").acknowledge(1...50, as: .delivered)
+    let before = store.stream
+    let end = smallSlot + store.shared.withLock { $0.newest.end }
+    device.kill()
+    // The catalogue's second copy stands behind the first commit only.
+    device.damage(end - commits * 4096..<end) { _ in 0 }
+    store = try openSmall(device)
+    #expect(store.stream != before)
+    try store.append(rows: 5)
+    guard case .commit(let commit) = store.queue(for: "p").read(at: store.storedThrough) else {
+      return #expect(Bool(false), "what was stored is there")
+    }
+    #expect(commit.stream == store.stream)
+  }
+
+  @Test func aBlockThatWasWrittenToAWrongPlaceCostsItsCommitAlone() throws {
+    let store = try openSmall(device)
+    for _ in 0..<12 { try store.append(rows: 5) }
+    let index = store.shared.withLock { $0.newest }
+    let (from, to) = (index.commits[9], index.commits[2])
+    let copy = Array(device.medium[smallSlot + Int(from.offset)..<smallSlot + Int(from.offset) + 4096])
+    try store.close()
+    let start = smallSlot + Int(to.offset)
+    for (place, byte) in copy.enumerated() { device.damage(start + place..<start + place + 1) { _ in byte } }
+    let again = try openSmall(device)
+    let read = readAll(again.queue(for: "p"), from: 1)
+    #expect(read.gaps == Array(to.firstSeq...to.lastSeq))
+    #expect(read.rows == Array(1..<to.firstSeq) + Array(to.lastSeq + 1...60))
+  }
+
   @Test func aKilledDaemonGoesOnUnderItsStreamAndInItsSegment() throws {
     var streams: Set<StreamID> = []
     for _ in 0..<20 {

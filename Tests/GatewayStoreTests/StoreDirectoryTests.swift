@@ -10,12 +10,13 @@ import Testing
 /// Real files.
 @Suite struct StoreDirectoryTests {
   private let directory = TemporaryDirectory()
+  private let mark = StoredMark()
   private var file: String { "\(directory.path)/store-v1" }
 
   private func open() throws(StoreError) -> DurableStore {
     try DurableStore.open(
       in: StoreDirectory(directory.path), slotSize: smallSlot, capacity: 5 * smallSlot, destinations: ["p"],
-      boot: bootA)
+      boot: bootA, mark: mark)
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {
@@ -49,7 +50,7 @@ import Testing
   @Test func readersNeverSeeWhatIsHalfWritten() throws {
     let store = try DurableStore.open(
       in: StoreDirectory(directory.path), slotSize: smallSlot, capacity: 6 * smallSlot,
-      destinations: ["one", "two"], boot: bootA)
+      destinations: ["one", "two"], boot: bootA, mark: mark)
     let commits = 600
     let last = UInt64(commits * 10)
     let one = Drain(store.queue(for: "one"), until: last)
@@ -100,7 +101,7 @@ import Testing
 
   @Test func theRealLayoutIsReadyAtOnce() throws {
     let store = try DurableStore.open(
-      directory: directory.path, capacity: 64 << 20, destinations: ["p"], boot: bootA)
+      directory: directory.path, capacity: 64 << 20, destinations: ["p"], boot: bootA, mark: mark)
     try store.append(rows: 1000, bytes: 10_000)
     var status = stat()
     #expect(stat(file, &status) == 0 && status.st_size == 12 << 20)

@@ -19,7 +19,7 @@ func openSmall(
 ) throws(StoreError) -> DurableStore {
   try DurableStore(
     device: device, slotSize: smallSlot, capacity: (slots + 1) * smallSlot, destinations: destinations,
-    boot: boot)
+    boot: boot, mark: device.mark)
 }
 
 extension DurableStore {
