@@ -7,6 +7,7 @@ internal import Glibc
 /// `gatewayd` from the command line to the exit code.
 package enum Daemon {
   package static func run(_ arguments: [String]) -> Int32 {
+    reserveStandardDescriptors()
     var options = DaemonOptions()
     do throws(DaemonOptions.UsageError) {
       try options.parse(arguments)
@@ -31,6 +32,15 @@ package enum Daemon {
       return ExitCode.success
     case .success(let config):
       return serve(options, config)
+    }
+  }
+
+  /// Whoever started us with closed standard streams must not find log lines in the files that we open next.
+  private static func reserveStandardDescriptors() {
+    while true {
+      let number = open("/dev/null", O_RDWR)
+      if number > 2 { close(number) }
+      if number > 2 || number < 0 { return }
     }
   }
 

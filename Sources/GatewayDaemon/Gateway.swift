@@ -58,6 +58,8 @@ package final class Gateway: Sendable {
   private let wake: EventSignal
   private let clock: ClockState
   private let startedAt = SystemClock.boot
+  /// Rows that earlier runs lost; they were told of then.
+  private let evictedBefore: UInt64
   private let writerHeartbeat = Heartbeat(name: "store")
   private let controlHeartbeat = Heartbeat(name: "control")
   private let running: Mutex<Running>
@@ -80,6 +82,8 @@ package final class Gateway: Sendable {
       throw .store(error)
     }
     do throws(SystemError) {
+      evictedBefore = store.overallBooks.evicted
+      store.remember(Catalogue(points: config.catalogue))
       for note in store.notes { JournalLog.line(.warning, "store: \(note)") }
       wake = try EventSignal()
       clock = ClockState()
@@ -162,6 +166,7 @@ package final class Gateway: Sendable {
     )
     (accounting.evicted, accounting.damaged) = (books.evicted, books.damaged)
     accounting.quarantined = books.quarantined
+    accounting.pending = UInt64(queue.rowCount)
     let usage = store.usage
     return StatusBoard.snapshot(
       StatusBoard.Inputs(
@@ -169,7 +174,8 @@ package final class Gateway: Sendable {
         store: StatusSnapshot.Store(
           capacity: usage.capacity, used: usage.used, oldest: usage.oldest, commits: usage.commits,
           bytesWritten: usage.bytesWritten, fault: writer.fault ?? usage.fault),
-        accounting: accounting, destinations: running.uplinks.compactMap(destination), notes: running.notes))
+        accounting: accounting, lostSinceStart: books.evicted - min(evictedBefore, books.evicted),
+        destinations: running.uplinks.compactMap(destination), notes: running.notes))
   }
 
   private func destination(_ uplink: Uplink) -> StatusSnapshot.Destination? {

@@ -11,6 +11,8 @@ enum StatusBoard {
     var acquisition: Acquisition
     var store: StatusSnapshot.Store
     var accounting: StatusSnapshot.Accounting
+    /// Rows evicted or destroyed in this run.
+    var lostSinceStart: UInt64
     var destinations: [StatusSnapshot.Destination]
     /// What an operator should know although nothing is broken, e.g. a reload that was refused.
     var notes: [String]
@@ -24,6 +26,12 @@ enum StatusBoard {
     }
     var verdict = Verdict()
     verdict.judge(store: inputs.store)
+    if inputs.lostSinceStart > 0 {
+      verdict.note(
+        .warning,
+        "\(inputs.lostSinceStart) rows were lost since the start: they had to make room, or the medium failed"
+      )
+    }
     verdict.judge(inputs.destinations)
     verdict.judge(buses, inputs.acquisition.devices)
     for note in inputs.notes { verdict.note(.warning, note) }

@@ -114,7 +114,7 @@ package final class DurableStore: Sendable {
     try preparation.makeRoom(slots: 2)
     var ledger = LedgerWriter(device: device, recovery: recovery)
     let start = preparation.begin(
-      with: recovery.reconciledLedger(for: destinations), 
+      with: recovery.reconciledLedger(for: destinations),
       proven: recovery.provenStream(boot: boot, mark: mark.read()), boot: boot, writer: &ledger)
     mark.write(
       StoredMark.Content(boot: boot, stream: start.stream, storedThrough: start.ledger.storedThrough))

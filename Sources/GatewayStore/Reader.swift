@@ -117,7 +117,8 @@ extension DurableStore {
     return nil
   }
 
-  func remember(_ catalogue: Catalogue) {
+  /// Keeps a catalogue at hand for rows whose copies of it are destroyed, or were cut off with their commit.
+  package func remember(_ catalogue: Catalogue) {
     knownCatalogues.withLock { known in
       if known.last === catalogue { return }
       known.removeAll { $0.id == catalogue.id }

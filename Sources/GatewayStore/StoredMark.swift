@@ -53,7 +53,9 @@ package final class StoredMark: Sendable {
   private func stored() -> [UInt8] {
     guard let file else { return memory.withLock { $0 } }
     var bytes = [UInt8](repeating: 0, count: Self.size)
-    guard case .success(Self.size) = bytes.withUnsafeMutableBytes({ file.descriptor.readAll(into: $0, at: 0) }) else {
+    guard
+      case .success(Self.size) = bytes.withUnsafeMutableBytes({ file.descriptor.readAll(into: $0, at: 0) })
+    else {
       return []
     }
     return bytes

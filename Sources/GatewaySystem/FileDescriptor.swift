@@ -75,7 +75,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
 /// Reads a whole small file; throws when it is longer than `limit` bytes.
 package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) -> [UInt8] {
-  let result = retrying { gateway_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0) }
+  let result = retrying { gateway_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0) }
   guard case .success(let number) = result else {
     guard case .failure(let error) = result else { return [] }
     throw SystemError("cannot read \"\(path)\"", code: error.code)

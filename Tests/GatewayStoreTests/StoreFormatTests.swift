@@ -60,7 +60,9 @@ import Testing
   @Test func aCommitsBytesAreThese() {
     let payload: [UInt8] = [1, 2, 3, 4, 5]
     let bytes = hex { buffer in
-      payload.withUnsafeBytes { record(.commit, length: 5, rows: 2).append(with: $0, at: 0x0302 * 4096, to: &buffer) }
+      payload.withUnsafeBytes {
+        record(.commit, length: 5, rows: 2).append(with: $0, at: 0x0302 * 4096, to: &buffer)
+      }
     }
     #expect(
       bytes == "43475752284061d401020300050000000300000000000000b104000000000000185215d7c8b4226b88776655"

@@ -111,6 +111,7 @@ package struct StatusText {
     add("queued", books.queued)
     add("evicted", books.evicted, isLoss: true)
     if books.damaged > 0 { add("of which damaged", books.damaged, isLoss: true) }
+    if books.pending > 0 { add("wait for disk", books.pending, isLoss: false) }
     add("quarantined", books.quarantined, isLoss: true)
     lines += table.lines(terminal)
   }

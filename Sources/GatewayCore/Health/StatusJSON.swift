@@ -89,6 +89,7 @@ extension StatusSnapshot.Accounting {
     object.member("evicted", evicted, to: &buffer)
     object.member("quarantined", quarantined, to: &buffer)
     object.member("damaged", damaged, to: &buffer)
+    object.member("pending", pending, to: &buffer)
     object.end(&buffer)
   }
 }

@@ -74,6 +74,7 @@ extension StatusSnapshot.Accounting {
     queued = json.count("queued")
     evicted = json.count("evicted")
     damaged = json.count("damaged")
+    pending = json.count("pending")
     quarantined = json.count("quarantined")
   }
 }
