@@ -6,8 +6,16 @@ internal import Glibc
 /// Modbus TCP polls with nothing around them: one blocking socket, one write and one read each. What the kernel
 /// and the wire cost on this machine.
 enum BarePolls {
-  /// CPU of one core, as a share, of `rate` polls a second of `registers` registers for `duration` seconds.
-  static func share(_ field: FieldSimulator, rate: Int, registers: Int, seconds: Int) throws -> Double {
+  struct Cost {
+    /// CPU, as a share of one core.
+    var share: Double
+    /// How late the thread woke up, 99 % of the times; microseconds.
+    var lateness: Double
+  }
+
+  /// What `rate` polls a second of `registers` registers cost, evenly spaced, for so many seconds.
+  static func cost(_ field: FieldSimulator, rate: Int, registers: Int, seconds: Int) throws -> Cost {
+    var lateness: [Double] = []
     let descriptor = try connect(field.ports[0])
     let start = (SystemClock.threadCPU, SystemClock.boot)
     for poll in 1...rate * seconds {
@@ -15,8 +23,11 @@ enum BarePolls {
       let due = start.1.microseconds + Int64(poll) * 1_000_000 / Int64(rate)
       let rest = due - SystemClock.boot.microseconds
       if rest > 0 { usleep(UInt32(rest)) }
+      lateness.append(Double(SystemClock.boot.microseconds - due))
     }
-    return Double(SystemClock.threadCPU - start.0) / Double(seconds) / 1e6
+    return Cost(
+      share: Double(SystemClock.threadCPU - start.0) / Double(seconds) / 1e6,
+      lateness: lateness.sorted()[lateness.count * 99 / 100])
   }
 
   /// Registers a second, one poll behind the other.

@@ -32,7 +32,11 @@ struct ModbusConnection: ~Copyable {
     self.timeout = timeout
     self.interruption = interruption
     // It only fails for want of memory: ConfigCheck refuses empty and overlong hosts.
-    guard let context = modbus_new_tcp_pi(host, String(port)) else {
+    // A plain IPv4 address needs no resolver, whose deep stack would stay resident in each bus's thread.
+    var address = in_addr()
+    let isAddress = inet_pton(AF_INET, host, &address) == 1
+    let made = isAddress ? modbus_new_tcp(host, Int32(port)) : modbus_new_tcp_pi(host, String(port))
+    guard let context = made else {
       preconditionFailure("BUG: libmodbus refuses host \"\(host)\"")
     }
     self.context = context
