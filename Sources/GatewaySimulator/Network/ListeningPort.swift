@@ -28,7 +28,7 @@ struct ListeningPort: ~Copyable, Sendable {
 
   mutating func listen() throws(SystemError) {
     guard !isListening else { return }
-    if descriptor < 0 { socket = try Self.bind(address) }
+    if descriptor < 0 { socket = try Self.bindAgain(address) }
     // A city's worth of gateways may come back in the same second.
     let result = Glibc.listen(descriptor, 1024)
     let code = errno
@@ -41,7 +41,7 @@ struct ListeningPort: ~Copyable, Sendable {
     guard isListening else { return }
     isListening = false
     socket = nil
-    socket = try Self.bind(address)
+    socket = try Self.bindAgain(address)
   }
 
   /// Gives the port up for good.
@@ -67,6 +67,18 @@ struct ListeningPort: ~Copyable, Sendable {
   }
 
   private static let flags = Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+
+  /// For up to a second: a program that is being started at this instant by another thread holds copies of all
+  /// descriptors until it begins to run, that of the socket just closed among them.
+  private static func bindAgain(_ address: ListenAddress) throws(SystemError) -> FileDescriptor {
+    for _ in 0..<200 {
+      do throws(SystemError) { return try bind(address) } catch {
+        guard error.code == EADDRINUSE else { throw error }
+        usleep(5000)
+      }
+    }
+    return try bind(address)
+  }
 
   private static func bind(_ address: ListenAddress) throws(SystemError) -> FileDescriptor {
     let action = "cannot bind \"\(address)\""
