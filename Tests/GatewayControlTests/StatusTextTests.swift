@@ -40,6 +40,29 @@ import Testing
         """)
   }
 
+  @Test func whereThereIsMuchOnlyWhatIsNotWellHasALine() {
+    var snapshot = StatusSnapshot.calm
+    let (bus, point) = (snapshot.buses[0], snapshot.points[0])
+    snapshot.buses = (0..<100).map { number in
+      var one = bus
+      one.name = "bus\(number)"
+      if number == 42 { one.state = .warning }
+      return one
+    }
+    snapshot.points = (0..<2000).map { number in
+      var one = point
+      one.name = "device.p\(number)"
+      if number == 1700 { (one.quality, one.reason, one.value) = (.bad, .timeout, nil) }
+      return one
+    }
+    let lines = StatusText.of(snapshot, .narrow).split(separator: "\n")
+    #expect(lines.count < 40)
+    #expect(lines.contains("BUSES  99 of 100 ok"))
+    #expect(lines.contains("POINTS  1999 of 2000 good; \"sensors\" lists all"))
+    #expect(lines.filter { $0.contains("bus42 ") }.count == 1 && !lines.contains { $0.contains("bus41") })
+    #expect(lines.filter { $0.contains("device.p1700") }.count == 1)
+  }
+
   @Test func aTroubledCabinetSaysFirstWhatIsWrong() {
     #expect(
       StatusText.of(.troubled, .narrow) == """

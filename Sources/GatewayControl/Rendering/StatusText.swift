@@ -49,11 +49,18 @@ package struct StatusText {
     for line in sentence.plain.wrapped(terminal.width - 2) { lines.append("  " + terminal.paint(line, ink)) }
   }
 
+  /// What is well needs no line each where there is much of it.
+  private static let mostRows = 8
+  private static let mostPoints = 50
+
   private mutating func addBuses() {
     guard !snapshot.buses.isEmpty else { return }
-    addHeading("BUSES")
+    let notOK = snapshot.buses.filter { $0.state != .ok }
+    let isLong = snapshot.buses.count > Self.mostRows
+    let okCount = snapshot.buses.count - notOK.count
+    addHeading("BUSES", isLong ? "\(okCount) of \(snapshot.buses.count) ok" : "")
     var table = TextTable([.left, .left, .left, .right, .right])
-    for bus in snapshot.buses {
+    for bus in isLong ? notOK : snapshot.buses {
       table.append([
         TextCell(bus.name), TextCell(terminal.isWide ? bus.type : ""),
         TextCell(bus.state.rawValue, bus.state.ink),
@@ -71,9 +78,8 @@ package struct StatusText {
     let notOK = devices.filter { $0.state != "ok" }
     let okCount = devices.count - notOK.count
     addHeading("DEVICES", "\(okCount) of \(devices.count) ok")
-    // What is well needs no line each where there is much of it.
     var table = TextTable([.left, .left])
-    for device in devices.count > 8 ? notOK : devices {
+    for device in devices.count > Self.mostRows ? notOK : devices {
       table.append([TextCell(device.name), TextCell(device.state, Self.ink(device: device.state))])
     }
     lines += table.lines(terminal)
@@ -89,9 +95,12 @@ package struct StatusText {
 
   private mutating func addPoints() {
     guard !snapshot.points.isEmpty else { return }
-    addHeading("POINTS")
+    let notGood = snapshot.points.filter { $0.quality != .good }
+    let isLong = snapshot.points.count > Self.mostPoints
+    let goodCount = snapshot.points.count - notGood.count
+    addHeading("POINTS", isLong ? "\(goodCount) of \(snapshot.points.count) good; \"sensors\" lists all" : "")
     var table = PointTable(at: snapshot.now, terminal)
-    for point in snapshot.points { table.append(point, named: point.name) }
+    for point in isLong ? notGood : snapshot.points { table.append(point, named: point.name) }
     lines += table.lines(terminal)
   }
 
