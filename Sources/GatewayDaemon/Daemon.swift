@@ -45,9 +45,9 @@ package enum Daemon {
   }
 
   private static func serve(_ options: DaemonOptions, _ config: GatewayConfig) -> Int32 {
-    // What reading the configuration took is not needed again, here and after the start.
     // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
     mallopt(Int32(M_ARENA_MAX), 1)
+    // What reading the configuration took is not needed again; the same after the start.
     malloc_trim(0)
     do {
       let signals = try Signals()

@@ -83,15 +83,15 @@ package final class Gateway: Sendable {
     }
     do throws(SystemError) {
       evictedBefore = store.overallBooks.evicted
-      store.remember(Catalogue(points: config.catalogue))
       for note in store.notes { JournalLog.line(.warning, "store: \(note)") }
       wake = try EventSignal()
       clock = ClockState()
       queue = try CommitQueue(drained: wake)
       writer = try StoreWriter(store: store, queue: queue, heartbeat: writerHeartbeat)
-      let remainder = Self.takeUp(store, queue: queue, catalogue: Catalogue(points: config.catalogue))
-      let uplinks = try Self.uplinks(config, options, store)
       let acquisition = try Acquisition(config: config, wake: wake, clock: clock)
+      store.remember(acquisition.catalogue)
+      let remainder = Self.takeUp(store, queue: queue, catalogue: acquisition.catalogue)
+      let uplinks = try Self.uplinks(config, options, store)
       running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks))
       writer.retain(config.store.retain)
       try writer.start()
