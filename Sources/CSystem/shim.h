@@ -52,4 +52,10 @@ static inline int gateway_terminal_columns(int descriptor) {
   struct winsize size;
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
+/* ioctl(2) is variadic. Nobody else may open the terminal from now on (tty_ioctl(4)). */
+static inline int gateway_claim_terminal(int descriptor) { return ioctl(descriptor, TIOCEXCL); }
+/* prctl(2) is variadic. How late the kernel may wake this thread, so that it wakes for several at once. */
+static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
+  return prctl(PR_SET_TIMERSLACK, nanoseconds);
+}
 #endif
