@@ -28,11 +28,12 @@ final class Acquisition: Sendable {
     let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
     var buses: [Bus] = []
     for (index, bus) in config.buses.enumerated() {
-      let plan = PollPlan(bus: bus.name, of: config)
-      let meters = plan.devices.map { devices[$0.index].meter }
+      let setup = SourceSetup(
+        bus: bus, config: config, meter: BusMeter(),
+        deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
+        timeQuality: { clock.quality })
       let share = Double(index) / Double(config.buses.count)
-      buses.append(
-        try Self.bus(bus, plan: plan, share: share, deviceMeters: meters, wake: wake, clock: clock))
+      buses.append(try Self.bus(setup, share: share, wake: wake))
     }
     self.devices = devices
     self.buses = buses
@@ -44,26 +45,26 @@ final class Acquisition: Sendable {
   private static let patienceBeyondTimeout = Duration.seconds(60)
 
   private static func bus(
-    _ bus: BusConfig, plan: PollPlan, share: Double, deviceMeters: [DeviceMeter], wake: EventSignal,
-    clock: ClockState
+    _ setup: SourceSetup, share: Double, wake: EventSignal
   ) throws(SystemError) -> Bus {
-    let meter = BusMeter()
+    let bus = setup.bus
     let heartbeat = Heartbeat(name: "bus \(bus.name)", patience: bus.timeout + patienceBeyondTimeout)
+    let source = setup.makeSource()
     let ends: (Result<SourceRunner, SystemError>, SourcePort) = ReadingRing.make(
-      minimum: SourceRunner.ringCapacity(for: plan)
+      minimum: SourceRunner.ringCapacity(for: source)
     ) { producer, consumer in
       let runner: Result<SourceRunner, SystemError>
       do throws(SystemError) {
         runner = .success(
           try SourceRunner(
-            bus: bus, plan: plan, share: share, producer: producer, meter: meter, deviceMeters: deviceMeters,
-            heartbeat: heartbeat, wake: { wake.raise() }, timeQuality: { clock.quality }))
+            name: bus.name, source: source, share: share, producer: producer, meter: setup.meter,
+            heartbeat: heartbeat, wake: { wake.raise() }))
       } catch {
         runner = .failure(error)
       }
-      return (runner, SourcePort(consumer: consumer, meter: meter))
+      return (runner, SourcePort(consumer: consumer, meter: setup.meter))
     }
-    return Bus(config: bus, meter: meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1)
+    return Bus(config: bus, meter: setup.meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1)
   }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }

@@ -1,13 +1,18 @@
 package import GatewayCore
 
-/// A bus as its thread sees it: requests with periods, and a way to carry one out. All members but
-/// `interruption` belong to the thread that runs the source; `SourceRunner` is that thread.
+/// A bus as its thread sees it: requests with periods and a way to carry one out, and perhaps a descriptor on
+/// which readings come unasked. All members but `interruption` belong to the thread that runs the source;
+/// `SourceRunner` is that thread.
 package protocol Source: AnyObject {
-  /// One for each request; a request is named by its place here.
+  /// One for each request: whatever is done again and again, be it a read of registers, a look at a line's level
+  /// or at how long a talker has been silent. A request is named by its place here.
   var periods: [Duration] { get }
 
-  /// Most readings that one poll makes.
+  /// Most readings that one `poll` or one `receive` makes.
   var largestPoll: Int { get }
+
+  /// Readings that a second brings when all goes well; the ring holds at least so many.
+  var readingsPerSecond: Double { get }
 
   /// How other threads cut a blocking `poll` short.
   var interruption: Interruption { get }
@@ -17,6 +22,49 @@ package protocol Source: AnyObject {
   /// Blocks for at most the bus's timeout, once for the connection and once for the answer. `now` may be as
   /// old as the poll before took.
   func poll(_ request: Int, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>) -> Poll
+
+  /// Readable while `receive` has something to do; nil while nothing comes unasked. Looked at before each rest.
+  var descriptor: Int32? { get }
+
+  /// Takes what came on `descriptor`, without blocking; called again while it is readable.
+  func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll
+}
+
+extension Source {
+  package var descriptor: Int32? { nil }
+
+  package func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll {
+    preconditionFailure("BUG: a source without a descriptor received")
+  }
+}
+
+/// What a source is made from; one for each bus.
+package struct SourceSetup: Sendable {
+  package var bus: BusConfig
+  package var config: GatewayConfig
+  package var meter: BusMeter
+  /// Those of the bus's devices, in the order of the configuration.
+  package var deviceMeters: [DeviceMeter]
+  package var timeQuality: @Sendable () -> TimeQuality
+
+  package init(
+    bus: BusConfig, config: GatewayConfig, meter: BusMeter, deviceMeters: [DeviceMeter],
+    timeQuality: @escaping @Sendable () -> TimeQuality
+  ) {
+    self.bus = bus
+    self.config = config
+    self.meter = meter
+    self.deviceMeters = deviceMeters
+    self.timeQuality = timeQuality
+  }
+
+  /// Opens nothing yet.
+  package func makeSource() -> any Source {
+    switch bus.link {
+    case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: ModbusSource(self)
+    case .gpio: preconditionFailure("BUG: a GPIO bus passed the check")
+    }
+  }
 }
 
 /// What a poll made.

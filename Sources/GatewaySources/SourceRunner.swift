@@ -12,21 +12,8 @@ package final class SourceRunner: Sendable {
   private let name: String
   private let thread = Mutex<WorkerThread?>(nil)
 
-  /// A Modbus bus. `deviceMeters` are those of the plan's devices, in its order; `share` (0 ..< 1) is this
-  /// bus's place among the buses, so that they do not all poll at the same instant. `wake` is called on the
-  /// bus's thread whenever the ring becomes more than half full.
-  package convenience init(
-    bus: BusConfig, plan: PollPlan, share: Double = 0, producer: consuming ReadingRing.Producer,
-    meter: BusMeter, deviceMeters: [DeviceMeter], heartbeat: Heartbeat,
-    wake: @escaping @Sendable () -> Void, timeQuality: @escaping @Sendable () -> TimeQuality
-  ) throws(SystemError) {
-    let source = ModbusSource(
-      bus: bus, plan: plan, meter: meter, deviceMeters: deviceMeters, timeQuality: timeQuality)
-    try self.init(
-      name: bus.name, source: source, share: share, producer: producer, meter: meter, heartbeat: heartbeat,
-      wake: wake)
-  }
-
+  /// `share` (0 ..< 1) is this bus's place among the buses, so that they do not all poll at the same instant.
+  /// `wake` is called on the bus's thread whenever the ring becomes more than half full.
   /// The source belongs to the runner from now on.
   package init(
     name: String, source: any Source, share: Double, producer: consuming ReadingRing.Producer,
@@ -64,9 +51,9 @@ package final class SourceRunner: Sendable {
   }
 
   /// Room for a second's readings and for four of the largest polls: the pipeline drains four times a second.
-  package static func ringCapacity(for plan: PollPlan) -> Int {
-    let second = Int(plan.readingsPerSecond.rounded(.up))
-    return min(max(64, second, 4 * plan.largestPoll), 1 << 17)
+  package static func ringCapacity(for source: any Source) -> Int {
+    let second = Int(source.readingsPerSecond.rounded(.up))
+    return min(max(64, second, 4 * source.largestPoll), 1 << 17)
   }
 }
 
@@ -130,12 +117,13 @@ private final class SourceLoop: @unchecked Sendable {
     }
   }
 
-  /// Sleeps until then, or for a while if that is far; returns the time.
+  /// Sleeps until then, or for a while if that is far, or until readings come unasked; returns the time.
   private func rest(until due: BootTime?) -> BootTime {
     let now = SystemClock.boot
     let wait = due.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
-    guard wait > .zero else { return now }
-    signal.wait(timeout: wait)
+    guard wait > .zero || source.descriptor != nil else { return now }
+    let came = signal.wait(timeout: max(wait, .zero), or: source.descriptor)
+    if came.descriptor { publish(source.receive(into: room).count) }
     return SystemClock.boot
   }
 

@@ -32,17 +32,29 @@ package final class EventSignal: Sendable {
 
   /// Waits until raised or until `timeout` (nil: for ever) has passed, then lowers it; whether it was raised.
   @discardableResult
-  package func wait(timeout: Duration?) -> Bool {
-    var entry = pollfd(fd: event.number, events: Int16(POLLIN), revents: 0)
-    if let timeout {
-      let microseconds = max(timeout.microseconds, 0)
-      var limit = timespec(
-        tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000 * 1000))
-      _ = ppoll(&entry, 1, &limit, nil)
-    } else {
-      _ = ppoll(&entry, 1, nil, nil)
+  package func wait(timeout: Duration?) -> Bool { wait(timeout: timeout, or: nil).raised }
+
+  /// The same, and also until `descriptor` is readable or at its end.
+  package func wait(
+    timeout: Duration?, or descriptor: Int32?
+  ) -> (raised: Bool, descriptor: Bool) {
+    var entries = (
+      pollfd(fd: event.number, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: descriptor ?? -1, events: Int16(POLLIN), revents: 0)
+    )
+    withUnsafeMutableBytes(of: &entries) { bytes in
+      let entries = bytes.bindMemory(to: pollfd.self)
+      if let timeout {
+        let microseconds = max(timeout.microseconds, 0)
+        var limit = timespec(
+          tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000 * 1000))
+        _ = ppoll(entries.baseAddress, nfds_t(entries.count), &limit, nil)
+      } else {
+        _ = ppoll(entries.baseAddress, nfds_t(entries.count), nil, nil)
+      }
     }
     // Most waits end by time: then there is nothing to lower, and a system call to save.
-    return entry.revents & Int16(POLLIN) != 0 && lower()
+    let isRaised = entries.0.revents & Int16(POLLIN) != 0 && lower()
+    return (isRaised, entries.1.revents != 0)
   }
 }

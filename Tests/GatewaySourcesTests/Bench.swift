@@ -26,23 +26,27 @@ func lan(host: String = "127.0.0.1", port: UInt16, timeout: Duration = .millisec
   BusConfig(name: "lan", link: .modbusTCP(host: host, port: port), timeout: timeout)
 }
 
-func plan(_ bus: BusConfig, _ devices: [DeviceConfig]) -> PollPlan {
-  PollPlan(bus: "lan", of: GatewayConfig(id: "c", buses: [bus], devices: devices, destinations: []))
+func setup(
+  _ bus: BusConfig, _ devices: [DeviceConfig], timeQuality: TimeQuality = .synced
+) -> SourceSetup {
+  SourceSetup(
+    bus: bus, config: GatewayConfig(id: "c", buses: [bus], devices: devices, destinations: []),
+    meter: BusMeter(), deviceMeters: devices.map { _ in DeviceMeter() }, timeQuality: { timeQuality })
 }
 
 /// A source without its thread: each poll is the test's.
 final class Bench {
-  let meter = BusMeter()
+  let meter: BusMeter
   let deviceMeters: [DeviceMeter]
   let plan: PollPlan
   let source: ModbusSource
   private let room: UnsafeMutableBufferPointer<Reading>
 
   init(_ bus: BusConfig, _ devices: [DeviceConfig] = [canopy()], timeQuality: TimeQuality = .synced) {
-    plan = GatewaySourcesTests.plan(bus, devices)
-    deviceMeters = plan.devices.map { _ in DeviceMeter() }
-    source = ModbusSource(
-      bus: bus, plan: plan, meter: meter, deviceMeters: deviceMeters, timeQuality: { timeQuality })
+    let setup = setup(bus, devices, timeQuality: timeQuality)
+    (meter, deviceMeters) = (setup.meter, setup.deviceMeters)
+    plan = PollPlan(bus: bus.name, of: setup.config)
+    source = ModbusSource(setup)
     room = .allocate(capacity: source.largestPoll)
   }
 

@@ -31,16 +31,14 @@ private final class Rig: @unchecked Sendable {
   final class Counter: Sendable { let value = Atomic<Int>(0) }
 
   static func make(_ bus: BusConfig, _ devices: [DeviceConfig], ring: Int = 1 << 14) throws -> Rig {
-    let plan = plan(bus, devices)
-    let meter = BusMeter()
-    let deviceMeters = plan.devices.map { _ in DeviceMeter() }
+    let setup = setup(bus, devices)
+    let (meter, deviceMeters) = (setup.meter, setup.deviceMeters)
     let heartbeat = Heartbeat(name: bus.name)
     let counter = Counter()
     return try ReadingRing.make(minimum: ring) { producer, consumer in
       let runner = try SourceRunner(
-        bus: bus, plan: plan, producer: producer, meter: meter, deviceMeters: deviceMeters,
-        heartbeat: heartbeat, wake: { counter.value.wrappingAdd(1, ordering: .relaxed) },
-        timeQuality: { .synced })
+        name: bus.name, source: setup.makeSource(), share: 0, producer: producer, meter: meter,
+        heartbeat: heartbeat, wake: { counter.value.wrappingAdd(1, ordering: .relaxed) })
       return Rig(runner, consumer, meter, deviceMeters, heartbeat, counter)
     }
   }
@@ -189,16 +187,19 @@ private let tenMilliseconds = Duration.milliseconds(10)
 
   @Test func theRingHoldsASecondAndFourPolls() {
     let bus = lan(port: 1)
-    #expect(SourceRunner.ringCapacity(for: plan(bus, [])) == 64)
-    #expect(SourceRunner.ringCapacity(for: plan(bus, [canopy(every: .milliseconds(10))])) == 200)
+    func source(_ bus: BusConfig, _ devices: [DeviceConfig]) -> any Source {
+      setup(bus, devices).makeSource()
+    }
+    #expect(SourceRunner.ringCapacity(for: source(bus, [])) == 64)
+    #expect(SourceRunner.ringCapacity(for: source(bus, [canopy(every: .milliseconds(10))])) == 200)
     let registers = (0..<125).map { point("r\($0)", .holding, UInt16($0), .uint16, every: .seconds(3600)) }
     let large = DeviceConfig(name: "d", bus: "lan", unit: 1, points: registers)
-    #expect(SourceRunner.ringCapacity(for: plan(bus, [large])) == 500)
+    #expect(SourceRunner.ringCapacity(for: source(bus, [large])) == 500)
     let many = (0..<200).map { device in
       DeviceConfig(
         name: "d\(device)", bus: "lan", unit: 1,
         points: (0..<125).map { point("r\($0)", .input, UInt16($0), .int16, every: tenMilliseconds) })
     }
-    #expect(SourceRunner.ringCapacity(for: plan(bus, many)) == 1 << 17)
+    #expect(SourceRunner.ringCapacity(for: source(bus, many)) == 1 << 17)
   }
 }

@@ -89,8 +89,8 @@ internal import Testing
     let right = json.replacing("\"at\": \"00012\", \"scale\": 1", with: "\"at\": \"00012\"")
     let config = try ConfigFile.check(Array(right.utf8), file: "gateway.json")
     #expect(config.buses[0].link == .modbusTCP(host: "::1", port: 1502))
-    #expect(config.devices[0].points[0].table == .coil)
-    #expect(config.devices[0].points[0].address == 11)
+    #expect(config.devices[0].points[0].register?.table == .coil)
+    #expect(config.devices[0].points[0].register?.address == 11)
     #expect(config.destinations[0].url == "http://[::1]:8080/")
     #expect(!config.destinations[0].usesGzip)
   }

@@ -32,8 +32,8 @@ internal import Testing
     ] as [(String, RegisterTable, UInt16)])
   func bothFormsOfAnAddressMeanTheSameRegister(text: String, table: RegisterTable, address: UInt16) throws {
     let point = try point("at: \(text), type: \(table.isBits ? "bool" : "int16")")
-    #expect(point.table == table)
-    #expect(point.address == address)
+    #expect(point.register?.table == table)
+    #expect(point.register?.address == address)
   }
 
   @Test(arguments: [
@@ -56,25 +56,26 @@ internal import Testing
     ("float64", "DCBA", true, true),
   ])
   func theLettersOfAnOrderSayWhatIsExchanged(type: String, word: String, words: Bool, bytes: Bool) throws {
-    let order = try point("at: holding 1, type: \(type), order: \(word)").layout.order
+    let order = try point("at: holding 1, type: \(type), order: \(word)").register?.layout.order
     #expect(order == ByteOrder(wordsReversed: words, bytesSwapped: bytes))
   }
 
   @Test func partsOfARegisterAreNamed() throws {
-    #expect(try point("at: coil 3").layout == RegisterLayout(type: .bool, bitCount: 1))
+    #expect(try point("at: coil 3").register?.layout == RegisterLayout(type: .bool, bitCount: 1))
     let bit = RegisterLayout(type: .bool, firstBit: 15, bitCount: 1)
-    #expect(try point("at: input 3, type: bool, bit: 15").layout == bit)
+    #expect(try point("at: input 3, type: bool, bit: 15").register?.layout == bit)
     let field = RegisterLayout(type: .uint32, firstBit: 4, bitCount: 28)
-    #expect(try point("at: input 3, type: uint32, bits: 4-31").layout == field)
-    #expect(try point("at: input 3, type: int8, byte: high").layout.usesHighByte)
-    #expect(try !point("at: input 3, type: int8").layout.usesHighByte)
-    #expect(try point("at: input 3, type: bcd").layout.type == .bcd16)
-    #expect(try point("at: input 3, type: int16").layout.scale == .identity)
-    #expect(try point("at: input 3, type: int16, scale: 0.1, offset: -40").layout.scale.addend == -400)
+    #expect(try point("at: input 3, type: uint32, bits: 4-31").register?.layout == field)
+    #expect(try point("at: input 3, type: int8, byte: high").register?.layout.usesHighByte == true)
+    #expect(try point("at: input 3, type: int8").register?.layout.usesHighByte == false)
+    #expect(try point("at: input 3, type: bcd").register?.layout.type == .bcd16)
+    #expect(try point("at: input 3, type: int16").register?.layout.scale == .identity)
+    #expect(
+      try point("at: input 3, type: int16, scale: 0.1, offset: -40").register?.layout.scale.addend == -400)
   }
 
   @Test func aValueMayEndAtTheLastRegister() throws {
-    #expect(try point("at: holding 65534, type: float32").address == 65_534)
+    #expect(try point("at: holding 65534, type: float32").register?.address == 65_534)
     #expect(throws: ConfigProblems.self) { try point("at: holding 65535, type: float32") }
     #expect(throws: ConfigProblems.self) { try point("at: holding 65533, type: float64") }
   }

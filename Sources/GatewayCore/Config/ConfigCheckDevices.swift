@@ -32,16 +32,34 @@ extension ConfigCheck {
     var device = DeviceConfig(name: name, bus: "", unit: 1, points: [])
     let bus = self.bus(of: &keys, buses)
     device.bus = bus?.name ?? ""
-    // A device on a bus of another version follows that version's keys: the bus has its problem already.
+    // Its keys depend on the bus, which has its problem already.
     if let bus, bus.config == nil { return device }
-    device.unit = UInt8(keys.optional("unit", Self.modbusUnit) ?? 1)
+    let kind = bus?.config?.link.places ?? .register
+    if kind == .register { registers(&keys, of: &device) }
     let sampling = defaults.overridden(by: &keys)
     let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
     let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
     if !hasProfile, !hasFrame { _ = keys.require("points") }
-    device.points = points(keys.list("points"), of: name, sampling)
+    device.points = points(keys.list("points"), of: name, kind, sampling)
+    if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
     return device
+  }
+
+  /// What a Modbus device has beside its points.
+  private func registers(_ keys: inout MappingReader, of device: inout DeviceConfig) {
+    device.unit = UInt8(keys.optional("unit", Self.modbusUnit) ?? 1)
+    device.maximumRegisters = keys.optional("max-registers", .integer(1...125)) ?? device.maximumRegisters
+    device.readsGaps =
+      keys.optional(
+        "gaps", .word([("read", true), ("avoid", false)], synonyms: ["true": "read", "false": "avoid"]))
+      ?? device.readsGaps
+  }
+
+  private func checkWidths(_ device: DeviceConfig, _ node: ConfigNode) {
+    let widest = device.points.compactMap { $0.register?.count }.max() ?? 0
+    guard widest > device.maximumRegisters else { return }
+    log.add(node, "a point takes \(widest) registers, more than \"max-registers\" allows in one answer")
   }
 
   private static func laterKey(_ key: String) -> String {
@@ -61,31 +79,54 @@ extension ConfigCheck {
   }
 
   /// A full name has 127 bytes at most, since each of its halves has 63.
-  private func points(_ nodes: [ConfigNode], of device: String, _ sampling: Sampling) -> [PointConfig] {
+  private func points(
+    _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ sampling: Sampling
+  ) -> [PointConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let points = nodes.map { node in
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      return point(&keys, name.name, sampling)
+      return point(&keys, name.name, kind, sampling)
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points
   }
 
-  private func point(_ keys: inout MappingReader, _ name: String, _ sampling: Sampling) -> PointConfig {
-    let place = keys.require("at")
-    let at = place.flatMap { keys.read($0, "at", RegisterAddress.form) }
-    let layout = LayoutCheck(table: at?.table, log: log).layout(&keys)
+  private func point(
+    _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ sampling: Sampling
+  ) -> PointConfig {
+    let place = place(&keys, kind)
     let unit = keys.optional("unit", Self.unitCode)
-    let kind = keys.optional("kind", Self.kind) ?? .gauge
+    let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
     keys.finish()
-    if let at, let place, let layout { checkEnd(at, layout, place) }
     return PointConfig(
-      name: name, table: at?.table ?? .holding, address: at?.address ?? 0,
-      layout: layout ?? RegisterLayout(type: .uint16), unit: unit, kind: kind, every: sampling.every,
-      window: sampling.window, functions: sampling.functions)
+      name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
+      functions: sampling.functions)
+  }
+
+  /// What a point has only one sensible reading as, where the file says nothing.
+  private static func usualKind(of place: PointPlace) -> PointKind {
+    switch place {
+    case .register: .gauge
+    case .line(let line): line.mode == .pulse ? .counter : .state
+    }
+  }
+
+  private func place(_ keys: inout MappingReader, _ kind: PlaceKind) -> PointPlace {
+    switch kind {
+    case .line: return .line(GPIOLineCheck(log: log).line(&keys))
+    case .register:
+      let place = keys.require("at")
+      let at = place.flatMap { keys.read($0, "at", RegisterAddress.form) }
+      let layout = LayoutCheck(table: at?.table, log: log).layout(&keys)
+      if let at, let place, let layout { checkEnd(at, layout, place) }
+      return .register(
+        RegisterPlace(
+          table: at?.table ?? .holding, address: at?.address ?? 0,
+          layout: layout ?? RegisterLayout(type: .uint16)))
+    }
   }
 
   private func checkEnd(_ at: RegisterAddress, _ layout: RegisterLayout, _ place: ConfigNode) {
@@ -121,5 +162,17 @@ extension ConfigCheck {
       "a UN/CEFACT code of 1 to 3 capitals and digits such as CEL, KWH or P1",
       nearest: { symbols[$0] ?? (isCode($0.uppercased()) ? $0.uppercased() : nil) },
       parse: { text, _ in isCode(text) ? text : nil })
+  }
+}
+
+/// How a point says where its value is; the bus decides.
+enum PlaceKind { case register, line }
+
+extension BusConfig.Link {
+  var places: PlaceKind {
+    switch self {
+    case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: .register
+    case .gpio: .line
+    }
   }
 }

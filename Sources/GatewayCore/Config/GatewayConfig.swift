@@ -62,11 +62,19 @@ package struct StoreConfig: Equatable, Sendable {
 package struct BusConfig: Equatable, Sendable {
   package enum Link: Equatable, Sendable {
     case modbusTCP(host: String, port: UInt16)
+    case modbusRTU(SerialLine)
+    /// RTU frames over TCP: a serial server. `baud` is that of the line behind it, as far as it is known.
+    case modbusRTUOverTCP(host: String, port: UInt16, baud: Int)
+    /// A GPIO chip's device, `/dev/gpiochip0`.
+    case gpio(chip: String)
 
     /// The configuration's word for the type.
     package var word: String {
       switch self {
       case .modbusTCP: "modbus-tcp"
+      case .modbusRTU: "modbus-rtu"
+      case .modbusRTUOverTCP: "modbus-rtu-tcp"
+      case .gpio: "gpio"
       }
     }
   }
@@ -75,11 +83,16 @@ package struct BusConfig: Equatable, Sendable {
   package var link: Link
   /// How long an answer may take: 10 ms … 60 s.
   package var timeout: Duration
+  /// What a device of this bus takes between a request and its answer, for the plan: 0 … 1 s.
+  package var turnaround: Duration
 
-  package init(name: String, link: Link, timeout: Duration = .seconds(1)) {
+  package init(
+    name: String, link: Link, timeout: Duration = .seconds(1), turnaround: Duration = .milliseconds(5)
+  ) {
     self.name = name
     self.link = link
     self.timeout = timeout
+    self.turnaround = turnaround
   }
 }
 
@@ -89,22 +102,51 @@ package struct DeviceConfig: Equatable, Sendable {
   package var bus: String
   /// Modbus unit identifier, 0 … 255.
   package var unit: UInt8
+  /// Most registers that the device gives in one answer: 1 … 125; of bits, sixteen times as many.
+  package var maximumRegisters: Int
+  /// Whether a read may go over registers that no point asked for, where that is cheaper.
+  package var readsGaps: Bool
   package var points: [PointConfig]
 
-  package init(name: String, bus: String, unit: UInt8, points: [PointConfig]) {
+  package init(
+    name: String, bus: String, unit: UInt8 = 1, maximumRegisters: Int = 125, readsGaps: Bool = true,
+    points: [PointConfig]
+  ) {
     self.name = name
     self.bus = bus
     self.unit = unit
+    self.maximumRegisters = maximumRegisters
+    self.readsGaps = readsGaps
     self.points = points
   }
 }
 
-package struct PointConfig: Equatable, Sendable {
-  package var name: String
+/// Where a point's value comes from.
+package enum PointPlace: Equatable, Sendable {
+  case register(RegisterPlace)
+  case line(GPIOLine)
+}
+
+/// Registers or bits of a Modbus device and what they mean.
+package struct RegisterPlace: Equatable, Sendable {
   package var table: RegisterTable
   /// Zero-based protocol address of the first register or bit.
   package var address: UInt16
   package var layout: RegisterLayout
+
+  package init(table: RegisterTable, address: UInt16, layout: RegisterLayout) {
+    self.table = table
+    self.address = address
+    self.layout = layout
+  }
+
+  /// Registers (bits, in the bit tables) that the value takes.
+  package var count: Int { table.isBits ? 1 : layout.type.registers }
+}
+
+package struct PointConfig: Equatable, Sendable {
+  package var name: String
+  package var place: PointPlace
   /// UN/CEFACT code.
   package var unit: String?
   package var kind: PointKind
@@ -114,19 +156,37 @@ package struct PointConfig: Equatable, Sendable {
   package var functions: WindowFunctions
 
   package init(
-    name: String, table: RegisterTable, address: UInt16, layout: RegisterLayout, unit: String? = nil,
-    kind: PointKind = .gauge, every: Duration = .seconds(1), window: Window = .raw,
-    functions: WindowFunctions = .standard
+    name: String, place: PointPlace, unit: String? = nil, kind: PointKind = .gauge,
+    every: Duration = .seconds(1), window: Window = .raw, functions: WindowFunctions = .standard
   ) {
     self.name = name
-    self.table = table
-    self.address = address
-    self.layout = layout
+    self.place = place
     self.unit = unit
     self.kind = kind
     self.every = every
     self.window = window
     self.functions = functions
+  }
+
+  /// A point in a Modbus register.
+  package init(
+    name: String, table: RegisterTable, address: UInt16, layout: RegisterLayout, unit: String? = nil,
+    kind: PointKind = .gauge, every: Duration = .seconds(1), window: Window = .raw,
+    functions: WindowFunctions = .standard
+  ) {
+    self.init(
+      name: name, place: .register(RegisterPlace(table: table, address: address, layout: layout)),
+      unit: unit, kind: kind, every: every, window: window, functions: functions)
+  }
+
+  /// nil where the point is not in a register.
+  package var register: RegisterPlace? {
+    if case .register(let place) = place { place } else { nil }
+  }
+
+  /// nil where the point is not a GPIO line.
+  package var line: GPIOLine? {
+    if case .line(let line) = place { line } else { nil }
   }
 }
 

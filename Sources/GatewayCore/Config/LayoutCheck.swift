@@ -127,9 +127,6 @@ struct LayoutCheck {
       for key in ["scale", "offset"] { keys.refuse(key, "\(quoted(key)) is not for a bool") }
       return .identity
     }
-    let nonZero = ScalarForm<DecimalText>.decimal().map("a number other than 0") { $0.value == 0 ? nil : $0 }
-    guard let one = DecimalText("1"), let zero = DecimalText("0") else { return .identity }
-    let scale = keys.optional("scale", nonZero) ?? one
-    return LinearScale(scale: scale, offset: keys.optional("offset", .decimal()) ?? zero)
+    return keys.scale()
   }
 }

@@ -94,7 +94,8 @@ package struct PollPlan: Equatable, Sendable {
     var groups: [Group: [Int]] = [:]
     var order: [Group] = []
     for (index, point) in device.points.enumerated() {
-      let group = Group(table: point.table, period: point.every)
+      guard let register = point.register else { continue }
+      let group = Group(table: register.table, period: point.every)
       if groups[group] == nil { order.append(group) }
       groups[group, default: []].append(index)
     }
@@ -108,18 +109,22 @@ package struct PollPlan: Equatable, Sendable {
           count: UInt16(run.span.end - run.span.first), period: group.period,
           items: run.members.map { member in
             let index = members[member]
-            let point = device.points[index]
+            guard let register = device.points[index].register else {
+              preconditionFailure("BUG: a point without a register in a plan of registers")
+            }
             return PollItem(
-              point: firstPoint + PointIndex(index), offset: point.address - UInt16(run.span.first),
-              layout: point.layout)
+              point: firstPoint + PointIndex(index), offset: register.address - UInt16(run.span.first),
+              layout: register.layout)
           })
       }
     }
   }
 
   private static func span(of point: PointConfig) -> RequestMerger.Span {
-    let span = RequestMerger.Span(
-      first: Int(point.address), count: point.table.isBits ? 1 : point.layout.type.registers)
+    guard let register = point.register else {
+      preconditionFailure("BUG: a point without a register in a plan of registers")
+    }
+    let span = RequestMerger.Span(first: Int(register.address), count: register.count)
     precondition(span.end <= 1 << 16, "BUG: point \"\(point.name)\" reaches beyond register 65535")
     return span
   }

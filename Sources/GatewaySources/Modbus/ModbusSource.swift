@@ -17,6 +17,7 @@ package final class ModbusSource: Source {
   package let interruption = Interruption()
   package let periods: [Duration]
   package let largestPoll: Int
+  package var readingsPerSecond: Double { plan.readingsPerSecond }
 
   private let bus: BusConfig
   private let plan: PollPlan
@@ -30,25 +31,24 @@ package final class ModbusSource: Source {
   private let registers = UnsafeMutablePointer<UInt16>.allocate(capacity: ModbusConnection.answerRegisters)
   private let bits: UnsafeMutablePointer<UInt8>?
 
-  /// `deviceMeters` are those of the plan's devices, in its order.
-  package init(
-    bus: BusConfig, plan: PollPlan, meter: BusMeter, deviceMeters: [DeviceMeter],
-    timeQuality: @escaping @Sendable () -> TimeQuality
-  ) {
-    precondition(deviceMeters.count == plan.devices.count, "BUG: \(deviceMeters.count) device meters")
-    self.bus = bus
+  package init(_ setup: SourceSetup) {
+    bus = setup.bus
+    let plan = PollPlan(bus: setup.bus.name, of: setup.config)
+    precondition(
+      setup.deviceMeters.count == plan.devices.count, "BUG: \(setup.deviceMeters.count) device meters")
     self.plan = plan
-    self.meter = meter
-    self.timeQuality = timeQuality
+    meter = setup.meter
+    timeQuality = setup.timeQuality
     periods = plan.requests.map(\.period)
     largestPoll = plan.largestPoll
-    healths = deviceMeters.enumerated().map { device, meter in
+    healths = setup.deviceMeters.enumerated().map { device, meter in
       DeviceHealth(meter: meter, requests: plan.requestRange(ofDevice: device))
     }
     switch bus.link {
     case .modbusTCP(let host, let port):
       connection = ModbusConnection(
         host: host, port: port, timeout: bus.timeout, interruption: interruption)
+    default: preconditionFailure("BUG: a bus that is none of Modbus's")
     }
     registers.initialize(repeating: 0, count: ModbusConnection.answerRegisters)
     bits =
@@ -146,6 +146,7 @@ package final class ModbusSource: Source {
   private var address: String {
     switch bus.link {
     case .modbusTCP(let host, let port): "\"\(host):\(port)\""
+    default: ""
     }
   }
 
