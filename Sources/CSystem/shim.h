@@ -39,6 +39,15 @@ static inline int gateway_reserve(int descriptor, off_t length) {
 int pthread_setname_np(pthread_t, const char *);
 int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 int accept4(int, struct sockaddr *, socklen_t *, int);
+/* Pseudo terminals are hidden from it as well: they ask for _XOPEN_SOURCE. */
+int posix_openpt(int);
+int grantpt(int);
+int unlockpt(int);
+int ptsname_r(int, char *, size_t);
+/* prctl(2) is variadic. How late the calling thread's timers may strike; 50 us unless told otherwise. */
+static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
+  return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
+}
 /* struct ucred is a GNU extension: who is at the other end of a Unix socket. */
 static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *group) {
   struct { int32_t pid; uint32_t uid; uint32_t gid; } credentials;
