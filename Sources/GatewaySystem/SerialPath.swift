@@ -28,11 +28,16 @@ package struct SerialIdentity: Equatable, Sendable {
   }
 }
 
-/// Lets nobody else open the terminal from now on (root excepted); 0, or an `errno` value, which is ENOTTY where
-/// it is none.
+/// Makes an open terminal ours alone; 0, or an `errno` value: EWOULDBLOCK where another program has it, ENOTTY
+/// where it is none. TIOCEXCL keeps out who comes later (root excepted), flock(2) those who look at it, as most
+/// terminal programs do.
 package func claimTerminal(_ descriptor: Int32) -> Int32 {
-  gateway_claim_terminal(descriptor) == 0 ? 0 : errno
+  if case .failure(let error) = retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) { return error.code }
+  return gateway_claim_terminal(descriptor) == 0 ? 0 : errno
 }
+
+/// To be called before a claimed terminal is closed: the mark stays while anybody has it open.
+package func releaseTerminal(_ descriptor: Int32) { _ = gateway_release_terminal(descriptor) }
 
 /// The calling thread wakes as close to its time as the kernel can: a serial line's silences are counted in
 /// fractions of milliseconds, and the usual slack is 50 µs a wait.

@@ -13,6 +13,7 @@ extension ConfigCheck {
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
+    reportMixedTalk(devices, nodes)
     return devices
   }
 
@@ -26,6 +27,22 @@ extension ConfigCheck {
     }
   }
 
+  /// Where some devices of a line are asked and others talk by themselves, answers and talk would collide.
+  private func reportMixedTalk(_ devices: [DeviceConfig], _ nodes: [ConfigNode]) {
+    var first: [String: (name: String, isAsked: Bool)] = [:]
+    for (device, node) in zip(devices, nodes) {
+      guard device.frame != nil, let field = device.points.first?.field else { continue }
+      let isAsked = !field.request.isEmpty
+      guard let other = first[device.bus] else {
+        first[device.bus] = (device.name, isAsked)
+        continue
+      }
+      guard other.isAsked != isAsked else { continue }
+      let (asked, talker) = isAsked ? (device.name, other.name) : (other.name, device.name)
+      log.add(node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
+    }
+  }
+
   private func device(
     _ keys: inout MappingReader, _ name: String, _ buses: [CheckedBus], _ defaults: Sampling
   ) -> DeviceConfig {
@@ -36,14 +53,22 @@ extension ConfigCheck {
     if let bus, bus.config == nil { return device }
     let kind = bus?.config?.link.places ?? .register
     if kind == .register { registers(&keys, of: &device) }
+    let frame = kind == .field ? FrameCheck(log: log).frame(self.frame(&keys)) : nil
+    device.frame = frame?.config
     let sampling = defaults.overridden(by: &keys)
     let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
-    let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
-    if !hasProfile, !hasFrame { _ = keys.require("points") }
-    device.points = points(keys.list("points"), of: name, kind, sampling)
+    if kind != .field { keys.refuse("frame", "\"frame\" is for devices on a serial bus") }
+    if !hasProfile { _ = keys.require("points") }
+    device.points = points(keys.list("points"), of: name, kind, frame, sampling)
     if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
     return device
+  }
+
+  /// On a serial bus nothing can be read without it.
+  private func frame(_ keys: inout MappingReader) -> MappingReader? {
+    _ = keys.require("frame")
+    return keys.mapping("frame")
   }
 
   /// What a Modbus device has beside its points.
@@ -80,23 +105,25 @@ extension ConfigCheck {
 
   /// A full name has 127 bytes at most, since each of its halves has 63.
   private func points(
-    _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ sampling: Sampling
+    _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
+    _ sampling: Sampling
   ) -> [PointConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let points = nodes.map { node in
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      return point(&keys, name.name, kind, sampling)
+      return point(&keys, name.name, kind, frame, sampling)
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points
   }
 
   private func point(
-    _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ sampling: Sampling
+    _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
+    _ sampling: Sampling
   ) -> PointConfig {
-    let place = place(&keys, kind)
+    let place = place(&keys, kind, frame)
     let unit = keys.optional("unit", Self.unitCode)
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
@@ -111,11 +138,15 @@ extension ConfigCheck {
     switch place {
     case .register: .gauge
     case .line(let line): line.mode == .pulse ? .counter : .state
+    case .field(let field): field.words.isEmpty ? .gauge : .state
     }
   }
 
-  private func place(_ keys: inout MappingReader, _ kind: PlaceKind) -> PointPlace {
+  private func place(
+    _ keys: inout MappingReader, _ kind: PlaceKind, _ frame: FrameCheck.Checked?
+  ) -> PointPlace {
     switch kind {
+    case .field: return .field(FrameFieldCheck(frame: frame, log: log).field(&keys))
     case .line: return .line(GPIOLineCheck(log: log).line(&keys))
     case .register:
       let place = keys.require("at")
@@ -166,13 +197,14 @@ extension ConfigCheck {
 }
 
 /// How a point says where its value is; the bus decides.
-enum PlaceKind { case register, line }
+enum PlaceKind { case register, line, field }
 
 extension BusConfig.Link {
   var places: PlaceKind {
     switch self {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: .register
     case .gpio: .line
+    case .serial: .field
     }
   }
 }

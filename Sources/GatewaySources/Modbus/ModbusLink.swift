@@ -55,6 +55,7 @@ struct ModbusLink: ~Copyable {
   }
 
   deinit {
+    if isConnected, line != nil { releaseTerminal(descriptor) }
     modbus_close(context)
     modbus_free(context)
   }
@@ -115,6 +116,7 @@ struct ModbusLink: ~Copyable {
 
   mutating func close() {
     guard isConnected else { return }
+    if line != nil { releaseTerminal(descriptor) }
     descriptor = -1
     identity = nil
     modbus_close(context)
