@@ -5,11 +5,13 @@ extension ConfigCheck {
 
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
+    let profiles = ProfileCheck(profiles: profiles, log: log)
     let devices = nodes.map { node in
-      var keys = MappingReader(node, "a device", log)
+      let (whole, profile) = profiles.device(node)
+      var keys = MappingReader(whole, "a device", log)
       let name = keys.requireName()
       names.append(name)
-      return device(&keys, name.name, buses, defaults)
+      return device(&keys, name.name, profile, buses, defaults)
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
@@ -27,17 +29,21 @@ extension ConfigCheck {
   }
 
   private func device(
-    _ keys: inout MappingReader, _ name: String, _ buses: [CheckedBus], _ defaults: Sampling
+    _ keys: inout MappingReader, _ name: String, _ profile: ProfileCheck.Use?, _ buses: [CheckedBus],
+    _ defaults: Sampling
   ) -> DeviceConfig {
     var device = DeviceConfig(name: name, bus: "", unit: 1, points: [])
     let bus = self.bus(of: &keys, buses)
     device.bus = bus?.name ?? ""
     // Its keys depend on the bus, which has its problem already.
     if let bus, bus.config == nil { return device }
+    if let profile, let bus = bus?.config, !profile.fits(bus, log) { return device }
     let kind = bus?.config?.link.places ?? .register
     if kind == .register { registers(&keys, of: &device) }
     let sampling = defaults.overridden(by: &keys)
-    let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
+    // `ProfileCheck` has read them.
+    let hasProfile = keys.take("profile") != nil
+    _ = keys.take("only")
     let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
     if !hasProfile, !hasFrame { _ = keys.require("points") }
     device.points = points(keys.list("points"), of: name, kind, sampling)
