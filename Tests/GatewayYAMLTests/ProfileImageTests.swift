@@ -69,4 +69,21 @@ internal import Testing
     let document = try #require(root["profile"]?["document"]?.text)
     #expect(document.count > 20)
   }
+
+  /// The lines that the example shows as a comment are a device that can be run.
+  @Test func theExamplesProfileCanBeRun() throws {
+    let text = try Fixtures.text(Fixtures.example)
+    var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let first = try #require(lines.firstIndex(of: "  # - name: mains"))
+    for place in first..<lines.endIndex {
+      guard lines[place].hasPrefix("  # ") else { break }
+      lines[place] = "  " + lines[place].dropFirst(4)
+    }
+    let whole = lines.joined(separator: "\n")
+    let store = ProfileStore(places: [Fixtures.profiles])
+    let config = try ConfigFile.check(Array(whole.utf8), file: "gateway.yaml", profiles: store)
+    let mains = try #require(config.devices.last)
+    #expect(mains.points.map(\.name) == ["voltage-l1", "power", "import-energy"])
+    #expect(mains.points.map(\.every) == [.seconds(1), .seconds(10), .seconds(10)])
+  }
 }
