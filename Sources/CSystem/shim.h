@@ -4,6 +4,7 @@
 /* _GNU_SOURCE stays undefined: with it fd_set differs from the one that the other C modules see. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/serial.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
@@ -51,5 +52,22 @@ static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *gr
 static inline int gateway_terminal_columns(int descriptor) {
   struct winsize size;
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+/* The same; what a serial port has beyond termios. No other program may open it any more. */
+static inline int gateway_claim_terminal(int descriptor) { return ioctl(descriptor, TIOCEXCL); }
+static inline int gateway_release_terminal(int descriptor) { return ioctl(descriptor, TIOCNXCL); }
+/* The level of the RTS line. */
+static inline int gateway_set_rts(int descriptor, int is_set) {
+  int line = TIOCM_RTS;
+  return ioctl(descriptor, is_set ? TIOCMBIS : TIOCMBIC, &line);
+}
+/* The kernel's driver shall switch an RS-485 transceiver; delays and polarity stay as the board has them. */
+static inline int gateway_enable_rs485(int descriptor) {
+  struct serial_rs485 mode;
+  int result = ioctl(descriptor, TIOCGRS485, &mode);
+  if (result != 0) return result;
+  mode.flags |= SER_RS485_ENABLED;
+  if (!(mode.flags & SER_RS485_RTS_AFTER_SEND)) mode.flags |= SER_RS485_RTS_ON_SEND;
+  return ioctl(descriptor, TIOCSRS485, &mode);
 }
 #endif

@@ -63,6 +63,7 @@ package struct SourceSetup: Sendable {
     switch bus.link {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: ModbusSource(self)
     case .gpio: preconditionFailure("BUG: a GPIO bus passed the check")
+    case .serial: SerialSource(self)
     }
   }
 }

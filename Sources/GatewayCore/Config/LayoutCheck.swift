@@ -1,8 +1,10 @@
-/// How a point's registers become a number: `type` and the keys that depend on it.
+/// How a point's registers, or its bytes in a frame, become a number: `type` and the keys that depend on it.
 struct LayoutCheck {
   /// nil where the place could not be read; then nothing is held against it.
   let table: RegisterTable?
   let log: ProblemLog
+  /// The value lies in the bytes of a frame; then its key `byte` is its place, and there is no table.
+  var isFrame = false
 
   /// nil where the type is missing or wrong.
   func layout(_ keys: inout MappingReader) -> RegisterLayout? {
@@ -27,7 +29,7 @@ struct LayoutCheck {
     guard let node = keys.take("type") else {
       if isBits { return .bool }
       // Without a place, a coil may have been meant.
-      if table != nil { _ = keys.require("type") }
+      if table != nil || isFrame { _ = keys.require("type") }
       return nil
     }
     guard let type = keys.read(node, "type", Self.typeForm) else { return nil }
@@ -56,6 +58,10 @@ struct LayoutCheck {
       keys.refuse("order", "\"order\" is for registers; a bit has none")
       return nil
     }
+    if isFrame, [.bool, .int8, .uint8].contains(type) {
+      keys.refuse("order", "\"order\" is for several bytes, not \(type.rawValue)")
+      return nil
+    }
     guard let node = keys.take("order") else { return nil }
     let words = Self.orders(registers: type.registers)
     // The short words are understood for eight bytes too, but only the long ones are suggested.
@@ -81,6 +87,7 @@ struct LayoutCheck {
   }
 
   private func usesHighByte(_ keys: inout MappingReader, _ type: RegisterType) -> Bool {
+    if isFrame { return false }
     if type == .int8 || type == .uint8 {
       return keys.optional("byte", .word([("high", true), ("low", false)])) ?? false
     }
@@ -90,10 +97,10 @@ struct LayoutCheck {
 
   /// The bits that are meant; empty for a whole number.
   private func bits(_ keys: inout MappingReader, _ type: RegisterType) -> Range<Int> {
-    let isFlag = type == .bool && !(table?.isBits ?? true)
+    let isFlag = type == .bool && (isFrame || !(table?.isBits ?? true))
     var bits = type == .bool ? 0..<1 : 0..<0
     if isFlag {
-      let bit = keys.require("bit", .integer(0...15)) ?? 0
+      let bit = keys.require("bit", .integer(0...(isFrame ? 7 : 15))) ?? 0
       bits = bit..<bit + 1
     } else {
       let advice =
@@ -102,6 +109,8 @@ struct LayoutCheck {
     }
     if [.uint16, .uint32, .uint64].contains(type) {
       bits = keys.optional("bits", Self.fieldForm(width: type.registers * 16)) ?? bits
+    } else if isFrame, type == .uint8 {
+      bits = keys.optional("bits", Self.fieldForm(width: 8)) ?? bits
     } else {
       keys.refuse("bits", "\"bits\" is for uint16, uint32 and uint64, not \(type.rawValue)")
     }

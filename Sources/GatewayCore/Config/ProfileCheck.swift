@@ -24,6 +24,7 @@ struct ProfileCheck {
     init?(_ link: BusConfig.Link) {
       switch link.places {
       case .register: self = .modbus
+      case .field: self = .serial
       case .line: return nil
       }
     }
