@@ -5,11 +5,13 @@ extension ConfigCheck {
 
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
+    let profiles = ProfileCheck(profiles: profiles, log: log)
     let devices = nodes.map { node in
-      var keys = MappingReader(node, "a device", log)
+      let (whole, profile) = profiles.device(node)
+      var keys = MappingReader(whole, "a device", log)
       let name = keys.requireName()
       names.append(name)
-      return device(&keys, name.name, buses, defaults)
+      return device(&keys, name.name, profile, buses, defaults)
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
@@ -44,21 +46,25 @@ extension ConfigCheck {
   }
 
   private func device(
-    _ keys: inout MappingReader, _ name: String, _ buses: [CheckedBus], _ defaults: Sampling
+    _ keys: inout MappingReader, _ name: String, _ profile: ProfileCheck.Use?, _ buses: [CheckedBus],
+    _ defaults: Sampling
   ) -> DeviceConfig {
     var device = DeviceConfig(name: name, bus: "", unit: 1, points: [])
     let bus = self.bus(of: &keys, buses)
     device.bus = bus?.name ?? ""
     // Its keys depend on the bus, which has its problem already.
     if let bus, bus.config == nil { return device }
+    if let profile, let bus = bus?.config, !profile.fits(bus, log) { return device }
     let kind = bus?.config?.link.places ?? .register
     if kind == .register { registers(&keys, of: &device) }
-    let frame = kind == .field ? FrameCheck(log: log).frame(self.frame(&keys)) : nil
+    // `ProfileCheck` has read both. What a profile that was not found would have brought is not missed.
+    let isUnknown = keys.take("profile") != nil && profile == nil
+    _ = keys.take("only")
+    let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown) : nil
     device.frame = frame?.config
     let sampling = defaults.overridden(by: &keys)
-    let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
     if kind != .field { keys.refuse("frame", "\"frame\" is for devices on a serial bus") }
-    if !hasProfile { _ = keys.require("points") }
+    if !isUnknown { _ = keys.require("points") }
     device.points = points(keys.list("points"), of: name, kind, frame, sampling)
     if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
@@ -66,9 +72,9 @@ extension ConfigCheck {
   }
 
   /// On a serial bus nothing can be read without it.
-  private func frame(_ keys: inout MappingReader) -> MappingReader? {
-    _ = keys.require("frame")
-    return keys.mapping("frame")
+  private func frame(_ keys: inout MappingReader, isNeeded: Bool) -> FrameCheck.Checked? {
+    if isNeeded { _ = keys.require("frame") }
+    return FrameCheck(log: log).frame(keys.mapping("frame"))
   }
 
   /// What a Modbus device has beside its points.
@@ -85,10 +91,6 @@ extension ConfigCheck {
     let widest = device.points.compactMap { $0.register?.count }.max() ?? 0
     guard widest > device.maximumRegisters else { return }
     log.add(node, "a point takes \(widest) registers, more than \"max-registers\" allows in one answer")
-  }
-
-  private static func laterKey(_ key: String) -> String {
-    "\(quoted(key)) is not available in version \(GatewayVersion.text); list the device's \"points\""
   }
 
   /// nil where the device's bus is not one of `buses`.

@@ -7,7 +7,7 @@ struct FrameFieldCheck {
   func field(_ keys: inout MappingReader) -> FrameField {
     guard let frame else {
       for key in [
-        "field", "byte", "type", "order", "bit", "bits", "scale", "offset", "suffix", "map", "valid", "sentence",
+        "field", "byte", "type", "order", "bit", "bits", "scale", "offset", "invalid", "suffix", "map", "valid", "sentence",
         "prefix", "request",
       ] { _ = keys.take(key) }
       return FrameField(place: .text(.index(1)))

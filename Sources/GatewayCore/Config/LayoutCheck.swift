@@ -10,7 +10,7 @@ struct LayoutCheck {
   func layout(_ keys: inout MappingReader) -> RegisterLayout? {
     guard let type = type(&keys) else {
       // They cannot be checked without the type, but they are keys of a point.
-      for key in ["order", "byte", "bit", "bits", "scale", "offset"] { _ = keys.take(key) }
+      for key in ["order", "byte", "bit", "bits", "scale", "offset", "invalid"] { _ = keys.take(key) }
       return nil
     }
     var layout = RegisterLayout(type: type)
@@ -20,6 +20,7 @@ struct LayoutCheck {
     layout.firstBit = UInt8(bits.lowerBound)
     layout.bitCount = UInt8(bits.count)
     layout.scale = scale(&keys, type)
+    layout.invalid = invalid(&keys, layout)
     return layout
   }
 
@@ -137,5 +138,36 @@ struct LayoutCheck {
       return .identity
     }
     return keys.scale()
+  }
+
+  /// Many makers reserve a raw value for "no sensor" or "overflow"; taken for a number it would be a wrong one.
+  private func invalid(_ keys: inout MappingReader, _ layout: RegisterLayout) -> UInt64? {
+    let isSigned = [.int8, .int16, .int32, .int64].contains(layout.type)
+    guard isSigned || [.uint8, .uint16, .uint32, .uint64].contains(layout.type) else {
+      keys.refuse("invalid", "\"invalid\" is for whole numbers, not \(layout.type.rawValue)")
+      return nil
+    }
+    let isByte = layout.type == .int8 || layout.type == .uint8
+    let width = layout.bitCount > 0 ? Int(layout.bitCount) : isByte ? 8 : layout.type.registers * 16
+    return keys.optional("invalid", Self.pattern(width: width, isSigned: isSigned))
+  }
+
+  /// A raw value in `width` bits, as a decimal number or as the manuals' hexadecimal pattern.
+  private static func pattern(width: Int, isSigned: Bool) -> ScalarForm<UInt64> {
+    let mask: UInt64 = width == 64 ? .max : (1 << UInt64(width)) - 1
+    let highest = isSigned ? mask >> 1 : mask
+    let example = "\(highest) or 0x\(String(highest, radix: 16, uppercase: true))"
+    return ScalarForm("a raw value of \(width) bits such as \(example)") { text, isPlain in
+      guard isPlain else { return nil }
+      if text.hasPrefix("0x") {
+        return UInt64(text.dropFirst(2), radix: 16).flatMap { $0 <= mask ? $0 : nil }
+      }
+      // Only the upper half of 64 bits is beyond a whole number's range.
+      guard let number = wholeNumber(text).map(Int64.init) else {
+        return "1"..."9" ~= text.prefix(1) ? UInt64(text).flatMap { $0 <= highest ? $0 : nil } : nil
+      }
+      if number >= 0 { return UInt64(number) <= highest ? UInt64(number) : nil }
+      return isSigned && UInt64(bitPattern: number) >= ~highest ? UInt64(bitPattern: number) & mask : nil
+    }
   }
 }
