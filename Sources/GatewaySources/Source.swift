@@ -80,7 +80,7 @@ package struct SourceSetup: Sendable {
     switch bus.link {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: try ModbusSource(self)
     case .gpio: preconditionFailure("BUG: a GPIO bus passed the check")
-    case .serial: SerialSource(self)
+    case .serial: try SerialSource(self)
     }
   }
 }

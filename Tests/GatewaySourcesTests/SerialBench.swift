@@ -10,11 +10,11 @@ final class SerialBench {
   let source: any Source
   private let room: UnsafeMutableBufferPointer<Reading>
 
-  init(_ path: String, _ devices: [DeviceConfig], timeout: Duration = .seconds(5)) {
+  init(_ path: String, _ devices: [DeviceConfig], timeout: Duration = .seconds(5)) throws {
     let bus = BusConfig(name: "mast", link: .serial(SerialLine(device: path, baud: 4800)), timeout: timeout)
     let setup = setup(bus, devices)
     (meter, deviceMeters) = (setup.meter, setup.deviceMeters)
-    source = setup.makeSource()
+    source = try setup.makeSource()
     room = .allocate(capacity: source.largestPoll)
   }
 

@@ -4,27 +4,22 @@ import GatewaySystem
 import Synchronization
 import Testing
 
-/// Devices that are asked, through a real terminal.
+/// Devices that are asked, through a real adapter.
 @Suite struct SerialQuestionTests {
-  private let terminal: PseudoTerminal
-  private let port: PortPath
+  private let adapter: SerialAdapter
 
-  init() throws {
-    terminal = try PseudoTerminal()
-    port = try PortPath()
-    port.lead(to: terminal)
-  }
+  init() throws { adapter = try SerialAdapter() }
 
   /// The far end answers each of these questions, in turn, with what stands beside it.
   private func answering(
     _ answers: [(question: String, answer: String)], _ body: () -> Void
   ) throws {
-    // The terminal is the thread's alone until it is joined.
-    nonisolated(unsafe) let terminal = terminal
+    // The adapter is the thread's alone until it is joined.
+    nonisolated(unsafe) let adapter = adapter
     let thread = try WorkerThread(name: "device") {
       for (question, answer) in answers {
-        let heard = terminal.hear(question.utf8.count)
-        if heard != Array(question.utf8) { terminal.say("unexpected\n") } else { terminal.say(answer) }
+        let heard = adapter.hear(question.utf8.count)
+        if heard != Array(question.utf8) { adapter.say("unexpected\n") } else { adapter.say(answer) }
       }
     }
     body()
@@ -32,7 +27,7 @@ import Testing
   }
 
   @Test func eachQuestionGetsItsAnswer() throws {
-    let bench = SerialBench(port.path, [hygrometer()])
+    let bench = try SerialBench(adapter.path, [hygrometer()])
     try answering([("T?\r", "21.3\r\n"), ("H?\r", "44\r\n"), ("T?\r", "-4.5\r\n")]) {
       #expect(bench.poll(1).values == [.double(21.3)])
       #expect(bench.poll(2).values == [.signed(44)])
@@ -54,7 +49,7 @@ import Testing
       points: [
         fieldPoint("a", field("A=", 1)), fieldPoint("b", field("B=", 1)), fieldPoint("c", field("B=", 2)),
       ])
-    let bench = SerialBench(port.path, [device])
+    let bench = try SerialBench(adapter.path, [device])
     // What was sent comes back on some RS-485 adapters; a greeting is no answer either.
     try answering([("R\r", "R\r\nhello\r\nB=2,3\r\nA=1\r\n")]) {
       #expect(bench.poll(1).values == [.signed(1), .signed(2), .signed(3)])
@@ -62,10 +57,10 @@ import Testing
     #expect(bench.requests == 1)
   }
 
-  @Test func silenceIsATimeoutAndThenABreaker() {
-    let bench = SerialBench(port.path, [hygrometer()], timeout: .milliseconds(50))
+  @Test func silenceIsATimeoutAndThenABreaker() throws {
+    let bench = try SerialBench(adapter.path, [hygrometer()], timeout: .milliseconds(50))
     for _ in 0..<3 { #expect(bench.poll(1).reasons == [.timeout]) }
-    #expect(bench.poll(1).reasons == [.breakerOpen])
+    #expect(bench.poll(1, after: .seconds(-10)).reasons == [.breakerOpen])
     #expect(bench.errors(.timeout) == 3)
     #expect(bench.meter.lastError == "cannot read device \"air\": no answer within 50 ms")
     #expect(bench.deviceMeters[0].state == .failed)
@@ -78,7 +73,7 @@ import Testing
         place: .text(.index(1)), selector: Array(prefix.utf8), request: Array("R\r".utf8))
       device.points[place].place = .field(field)
     }
-    let bench = SerialBench(port.path, [device], timeout: .milliseconds(500))
+    let bench = try SerialBench(adapter.path, [device], timeout: .seconds(3))
     try answering([("R\r", "T=1\r\nX=3\r\n")]) {
       #expect(bench.poll(1).reasons == [.none, .timeout])
     }
@@ -86,17 +81,17 @@ import Testing
   }
 
   @Test func aLateAnswerIsThrownAwayBeforeTheNextQuestion() throws {
-    let bench = SerialBench(port.path, [hygrometer()], timeout: .milliseconds(300))
+    let bench = try SerialBench(adapter.path, [hygrometer()], timeout: .seconds(2))
     #expect(bench.poll(1).reasons == [.timeout])
-    #expect(terminal.hear(3) == Array("T?\r".utf8))
-    terminal.say("99.9\r\n")
+    #expect(adapter.hear(3) == Array("T?\r".utf8))
+    adapter.say("99.9\r\n")
     try answering([("H?\r", "44\r\n")]) { #expect(bench.poll(2).values == [.signed(44)]) }
     #expect(bench.errors(.late) == 1)
     #expect(bench.meter.badFrames.first?.start == Array("99.9\r\n".utf8))
     #expect(bench.meter.isConnected)
   }
 
-  /// 300 questions, whose answers are sometimes late, garbled, too many or missing: no value is another's.
+  /// 150 questions, whose answers are sometimes late, garbled, too many or missing: no value is another's.
   @Test(arguments: [UInt64.random(in: 0 ... .max)])
   func noAnswerIsTakenForAnothers(seed: UInt64) throws {
     print("serial question seed \(seed)")
@@ -109,41 +104,40 @@ import Testing
       let layout = RegisterLayout(type: .uint16)
       device.points[place].place = .field(
         FrameField(
-          place: .bytes(FrameBytes(first: 1, width: 2, layout: layout)), request: [UInt8(0x30 + place), 0x0D]))
+          place: .bytes(FrameBytes(first: 1, width: 2, layout: layout)), request: [UInt8(0x30 + place), 0x0D])
+      )
     }
-    let bench = SerialBench(port.path, [device], timeout: .milliseconds(200))
+    let bench = try SerialBench(adapter.path, [device], timeout: .milliseconds(200))
     var good = 0
-    for round in 0..<300 {
+    for round in 0..<150 {
       let place = round % 2
-      var answer: [UInt8] = [0x55, UInt8(round / 256 + 0x10), UInt8(round % 256), 0]
+      var answer: [UInt8] = [0x55, 0x10, UInt8(round), 0]
       let sum = FrameChecksum.ccitt.of(answer[...])
       answer += [UInt8(sum >> 8), UInt8(sum & 0xFF)]
       let fate = Int.random(in: 0..<20, using: &generator)
       if fate == 0 { answer[2] ^= 0x04 }
       if fate == 1 { answer += answer }
       if fate == 2 { answer = [0x55, 0xFF] + answer }
-      nonisolated(unsafe) let terminal = terminal
+      nonisolated(unsafe) let adapter = adapter
       let bytes = answer
       let thread = try WorkerThread(name: "device") {
-        _ = terminal.hear(2)
+        _ = adapter.hear(2)
         // A late one comes before the next question is asked.
         if fate == 3 { nap(milliseconds: 230) }
-        if fate != 4 { terminal.say(bytes) }
+        if fate != 4 { adapter.say(bytes) }
       }
       let reading = bench.poll(place + 1, after: .seconds(300 * round))
       thread.join()
       if let value = reading[0].value {
-        #expect(value == .unsigned(UInt64((round / 256 + 0x10) * 256 + round % 256)), "seed \(seed)")
+        #expect(value == .unsigned(UInt64(0x1000 + round)), "seed \(seed)")
         good += 1
-      } else {
-        #expect([0, 3, 4].contains(fate), "seed \(seed), round \(round): \(reading.reasons)")
       }
     }
-    #expect(good > 200)
+    #expect(good > 75, "seed \(seed)")
   }
 
   @Test func aStopEndsTheWaitForAnAnswer() throws {
-    let bench = SerialBench(port.path, [hygrometer()], timeout: .seconds(60))
+    let bench = try SerialBench(adapter.path, [hygrometer()], timeout: .seconds(60))
     let interruption = bench.source.interruption
     let thread = try WorkerThread(name: "stop") {
       nap(milliseconds: 50)
@@ -157,21 +151,19 @@ import Testing
   }
 
   @Test func anAdapterPulledOutWhileAnAnswerIsAwaitedIsDisconnected() throws {
-    let bench = SerialBench(port.path, [hygrometer()], timeout: .seconds(60))
-    nonisolated(unsafe) let terminal = terminal
+    let bench = try SerialBench(adapter.path, [hygrometer()], timeout: .seconds(60))
+    nonisolated(unsafe) let adapter = adapter
     let thread = try WorkerThread(name: "device") {
-      _ = terminal.hear(3)
-      terminal.unplug()
+      _ = adapter.hear(3)
+      adapter.unplug()
     }
     #expect(bench.poll(1).reasons == [.disconnected])
     thread.join()
     #expect(!bench.meter.isConnected)
-    let next = try PseudoTerminal()
-    port.lead(to: next)
-    nonisolated(unsafe) let answering = next
+    try adapter.plug()
     let device = try WorkerThread(name: "device") {
-      _ = answering.hear(3)
-      answering.say("21.3\n")
+      _ = adapter.hear(3)
+      adapter.say("21.3\n")
     }
     #expect(bench.poll(1).values == [.double(21.3)])
     device.join()

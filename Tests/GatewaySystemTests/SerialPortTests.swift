@@ -1,29 +1,53 @@
 import GatewayCore
+import GatewaySimulator
 import GatewaySystem
 import Glibc
 import Testing
 
 /// Opening and setting a serial port, on real terminals.
 @Suite struct SerialPortTests {
+  /// The other end of a port's cable.
   private final class Terminal {
-    let master: Int32
     let path: String
+    private var terminal: PseudoTerminal
+    private var cable: FileDescriptor?
 
     init() throws {
-      master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-      guard master >= 0, grantpt(master) == 0, unlockpt(master) == 0, let name = ptsname(master) else {
-        throw SystemError("cannot make a pseudoterminal", code: errno)
-      }
-      path = String(cString: name)
+      path = "/tmp/serial-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+      terminal = PseudoTerminal(link: path)
+      cable = try terminal.plug()
     }
 
-    deinit { close(master) }
+    var number: Int32 { cable?.number ?? -1 }
 
     var mode: termios {
       var mode = termios()
-      tcgetattr(master, &mode)
+      tcgetattr(number, &mode)
       return mode
     }
+
+    func unplug() {
+      terminal.unplug()
+      cable = nil
+    }
+
+    /// Waits until so many bytes came; gives up after a long time.
+    func hear(_ count: Int) -> [UInt8] {
+      var bytes: [UInt8] = []
+      var room = [UInt8](repeating: 0, count: 300)
+      for _ in 0..<2000 where bytes.count < count {
+        if case .success(let count)? = room.withUnsafeMutableBytes({ cable?.read(into: $0) }) {
+          bytes += room[..<count]
+        } else {
+          usleep(10_000)
+        }
+      }
+      return bytes
+    }
+  }
+
+  private func isReadable(_ port: borrowing SerialPort, within time: Duration) throws -> Bool {
+    try EventSignal().wait(timeout: time, or: port.descriptor).descriptor
   }
 
   private func failure(_ line: SerialLine) -> SerialPort.Failure? {
@@ -51,32 +75,28 @@ import Testing
     let terminal = try Terminal()
     let port = try SerialPort(SerialLine(device: terminal.path))
     let bytes = (0...255).map(UInt8.init)
-    #expect(write(terminal.master, bytes, bytes.count) == bytes.count)
+    #expect(write(terminal.number, bytes, bytes.count) == bytes.count)
     var room = [UInt8](repeating: 0, count: 300)
     var got: [UInt8] = []
-    while got.count < bytes.count, port.wait(timeout: .seconds(20)) {
+    while got.count < bytes.count, try isReadable(port, within: .seconds(20)) {
       guard case .bytes(let count) = room.withUnsafeMutableBytes({ port.receive(into: $0) }) else { break }
       got += room[..<count]
     }
     #expect(got == bytes)
-    #expect(room.withUnsafeMutableBytes { port.receive(into: $0) } == .nothing)
+    let rest = room.withUnsafeMutableBytes { port.receive(into: $0) }
+    #expect(rest == .nothing)
     try port.send(bytes)
-    var back: [UInt8] = []
-    while back.count < bytes.count {
-      let count = read(terminal.master, &room, room.count)
-      guard count > 0 else { break }
-      back += room[..<count]
-    }
-    #expect(back == bytes)
+    #expect(terminal.hear(bytes.count) == bytes)
   }
 
   @Test func whatCameBeforeTheOpeningIsThrownAway() throws {
     let terminal = try Terminal()
     // A terminal that nobody has open keeps what it gets only once it was set.
     do { _ = try SerialPort(SerialLine(device: terminal.path)) }
-    #expect(write(terminal.master, "old", 3) == 3)
+    #expect(write(terminal.number, "old", 3) == 3)
     let port = try SerialPort(SerialLine(device: terminal.path))
-    #expect(!port.wait(timeout: .milliseconds(20)))
+    let isReadable = try self.isReadable(port, within: .milliseconds(20))
+    #expect(!isReadable)
   }
 
   @Test func twoCannotHaveOnePort() throws {
@@ -85,7 +105,8 @@ import Testing
     let failure = failure(SerialLine(device: terminal.path))
     #expect(failure?.isBusy == true)
     #expect(failure?.description == "cannot open serial port \"\(terminal.path)\": another program uses it")
-    #expect(!port.isGone)
+    let isGone = port.isGone
+    #expect(!isGone)
   }
 
   @Test func aPortThatWasClosedMayBeOpenedAgain() throws {
@@ -112,30 +133,36 @@ import Testing
   }
 
   @Test func anAdapterThatIsPulledOutIsGone() throws {
-    var terminal: Terminal? = try Terminal()
-    let path = try #require(terminal?.path)
-    let port = try SerialPort(SerialLine(device: path))
-    #expect(!port.isGone && port.leadsHere)
-    terminal = nil
-    #expect(port.wait(timeout: .seconds(20)))
-    #expect(port.isGone)
-    #expect(!port.leadsHere)
+    let terminal = try Terminal()
+    let port = try SerialPort(SerialLine(device: terminal.path))
+    let before = (port.isGone, port.leadsHere)
+    #expect(before == (false, true))
+    terminal.unplug()
+    let isReadable = try self.isReadable(port, within: .seconds(20))
+    let after = (port.isGone, port.leadsHere)
+    #expect(isReadable)
+    #expect(after == (true, false))
     var byte: UInt8 = 0
     let received = withUnsafeMutableBytes(of: &byte) { port.receive(into: $0) }
     #expect(received == .gone(code: EIO))
-    #expect(throws: SerialPort.Failure.self) { try port.send([1]) }
+    do throws(SerialPort.Failure) {
+      try port.send([1])
+      Issue.record("sent to nobody")
+    } catch { #expect(error.cause == "Input/output error") }
   }
 
   @Test func aLinkIsFollowedAndItsChangeIsSeen() throws {
     let (one, other) = (try Terminal(), try Terminal())
-    let link = "/tmp/serial-port-link-\(getpid())"
+    let link = one.path + "-link"
     defer { unlink(link) }
     symlink(one.path, link)
     let port = try SerialPort(SerialLine(device: link))
-    #expect(port.leadsHere)
+    let first = port.leadsHere
     unlink(link)
-    #expect(!port.leadsHere)
+    let without = port.leadsHere
     symlink(other.path, link)
-    #expect(!port.leadsHere && !port.isGone)
+    let second = (port.leadsHere, port.isGone)
+    #expect(first && !without)
+    #expect(second == (false, false))
   }
 }

@@ -101,7 +101,8 @@ internal import Testing
   @Test func aBinaryFrameIsDescribedByItsParts() throws {
     #expect(try binary("start: 42 4D, length: 32") == BinaryFrame(start: [0x42, 0x4D], length: .fixed(32)))
     let stated = try binary(
-      "start: \"7e\", length: {at: 2, type: uint16, order: little, add: 4, max: 64}, end: AB, checksum: sum16")
+      "start: \"7e\", length: {at: 2, type: uint16, order: little, add: 4, max: 64}, end: AB, checksum: sum16"
+    )
     #expect(stated.length == .stated(at: 2, bytes: 2, isLittleEndian: true, add: 4, most: 64))
     #expect(stated.end == [0xAB])
     #expect(stated.checksum == BinaryFrame.Checksum(kind: .sum16, isLittleEndian: false))
@@ -119,7 +120,9 @@ internal import Testing
       }
       return bytes
     }
-    #expect(try bytes("byte: 8, type: uint8") == FrameBytes(first: 8, width: 1, layout: RegisterLayout(type: .uint8)))
+    #expect(
+      try bytes("byte: 8, type: uint8")
+        == FrameBytes(first: 8, width: 1, layout: RegisterLayout(type: .uint8)))
     let word = try bytes("byte: 2, type: uint16, order: BA, scale: 0.1")
     #expect(word.width == 2 && word.layout.order.bytesSwapped && word.layout.scale.denominator == 10)
     #expect(try bytes("byte: 1, type: float64").width == 8)

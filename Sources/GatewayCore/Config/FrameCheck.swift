@@ -80,17 +80,22 @@ struct FrameCheck {
     let word = ScalarForm<[UInt8]>.ascii(1...32)
     guard let node = keys.require("is") else { return nil }
     let nodes = if case .sequence(let elements) = node.content { elements } else { [node] }
-    if nodes.isEmpty { log.add(node, "\"is\" should be the text of a good frame, or a list of such, not an empty one") }
+    if nodes.isEmpty {
+      log.add(node, "\"is\" should be the text of a good frame, or a list of such, not an empty one")
+    }
     let words = nodes.compactMap { keys.read($0, "is", word) }
     return place.map { FrameValidity(place: $0, words: words) }
   }
 
   /// The key `field`.
   func textPlace(_ keys: inout MappingReader, _ text: FrameText) -> TextPlace? {
-    guard let node = keys.require("field"), let place = keys.read(node, "field", .textPlace) else { return nil }
+    guard let node = keys.require("field"), let place = keys.read(node, "field", .textPlace) else {
+      return nil
+    }
     if case .name = place, text.nameMark.isEmpty {
       log.add(
-        node, "a \"field\" is found by its name only where \"frame\" says with \"names\" what stands between"
+        node,
+        "a \"field\" is found by its name only where \"frame\" says with \"names\" what stands between"
           + " a name and its value, such as \"=\"; else it has a number from 1")
     }
     return place

@@ -164,7 +164,9 @@ import Testing
 
   @Test func aGoodSentenceWithinABrokenOneIsFound() {
     let good = String(decoding: FrameForge.sentence("WIMWV,214.8,R,3.0,M,A"), as: UTF8.self)
-    for text in ["$WIMWV,21\(good)\r\n", "$WIMWV,1,R,2*\(good)", "$WIMWV,1,R,2*4\(good)", "$\(good)", "*\(good)"] {
+    for text in [
+      "$WIMWV,21\(good)\r\n", "$WIMWV,1,R,2*\(good)", "$WIMWV,1,R,2*4\(good)", "$\(good)", "*\(good)",
+    ] {
       var feed = FrameFeed(.nmea(needsChecksum: true))
       feed.feed(Array(text.utf8))
       #expect(feed.frames == [Array("WIMWV,214.8,R,3.0,M,A".utf8)], "\(text)")

@@ -143,7 +143,8 @@ import Testing
 
   @Test(
     arguments: [
-      ("3.0", .double(3)), ("-12", .signed(-12)), ("+4.5E1", .signed(45)), ("4.55E1", .double(45.5)), ("0021.30", .double(21.3)),
+      ("3.0", .double(3)), ("-12", .signed(-12)), ("+4.5E1", .signed(45)), ("4.55E1", .double(45.5)),
+      ("0021.30", .double(21.3)),
       ("9223372036854775807", .signed(.max)), ("5e1", .double(50)), (".5", .double(0.5)), ("-0", .signed(0)),
       ("18446744073709551615", .double(0x1p64)),
     ] as [(String, Value)])
@@ -189,7 +190,8 @@ import Testing
   /// From the test of a public PMS driver: 0 µg/m³, 36 particles above 0.3 µm, 7 above 0.5 µm.
   @Test func aPlantowerFrameIsRead() {
     let frame: [UInt8] = [
-      0x42, 0x4D, 0x00, 0x1C, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x24,
+      0x42, 0x4D, 0x00, 0x1C, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+      0x24,
       0x00, 0x07, 0x00, 0x01, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x97, 0x00, 0x01, 0x70,
     ]
     let shape = FrameShape.binary(plantower)
@@ -242,7 +244,8 @@ import Testing
   /// The catalogue of parametrised CRC algorithms gives each one's result for the digits 1 to 9.
   @Test(
     arguments: [
-      (.sum8, 0xDD), (.negatedSum8, 0x23), (.sum16, 0x01DD), (.xor, 0x31), (.modbus, 0x4B37), (.ccitt, 0x29B1),
+      (.sum8, 0xDD), (.negatedSum8, 0x23), (.sum16, 0x01DD), (.xor, 0x31), (.modbus, 0x4B37),
+      (.ccitt, 0x29B1),
     ] as [(FrameChecksum, UInt16)])
   func checksumsAreThePublishedOnes(kind: FrameChecksum, result: UInt16) {
     #expect(kind.of(Array("123456789".utf8)[...]) == result)
