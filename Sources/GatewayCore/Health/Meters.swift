@@ -9,6 +9,7 @@ package final class BusMeter: Sendable {
   package let ringDropped = Atomic<UInt64>(0)
   /// Polls that began more than a period late and were left out.
   package let skippedTicks = Atomic<UInt64>(0)
+  let diagnostics = BusDiagnostics()
   private let error = Mutex<String?>(nil)
   private let connected = Atomic<Bool>(false)
 
