@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>

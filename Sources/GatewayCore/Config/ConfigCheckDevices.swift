@@ -13,6 +13,7 @@ extension ConfigCheck {
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
+    reportSharedLines(devices, nodes)
     return devices
   }
 

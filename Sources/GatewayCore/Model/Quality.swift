@@ -39,6 +39,14 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case gatewayTarget = 27
   /// An exception code that the specification does not define.
   case unknownException = 28
+  /// Another program holds the GPIO line.
+  case lineBusy = 40
+  /// The GPIO chip has no such line, or cannot do with it what the point asks.
+  case lineRefused = 41
+  /// The line changed more often than anything that is meant to be read; its changes were left out.
+  case eventStorm = 42
+  /// More edges came than could be taken: the total is too low.
+  case edgesLost = 43
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
@@ -66,6 +74,10 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .gatewayPath: "gateway-path"
     case .gatewayTarget: "gateway-target"
     case .unknownException: "unknown-exception"
+    case .lineBusy: "line-busy"
+    case .lineRefused: "line-refused"
+    case .eventStorm: "event-storm"
+    case .edgesLost: "edges-lost"
     }
   }
 }
