@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>

@@ -16,6 +16,7 @@ extension ConfigCheck {
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
     reportMixedTalk(devices, nodes)
+    reportSharedLines(devices, nodes)
     return devices
   }
 
