@@ -11,6 +11,8 @@ final class Acquisition: Sendable {
     let heartbeat: Heartbeat
     let runner: SourceRunner
     let port: SourcePort
+    /// Where a technician's questions to it wait.
+    let desk: BusDesk
   }
 
   struct Device: Sendable {
@@ -64,8 +66,12 @@ final class Acquisition: Sendable {
       }
       return (runner, SourcePort(consumer: consumer, meter: setup.meter))
     }
-    return Bus(config: bus, meter: setup.meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1)
+    return Bus(
+      config: bus, meter: setup.meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1,
+      desk: BusDesk())
   }
+
+  func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 
@@ -83,5 +89,6 @@ final class Acquisition: Sendable {
   func stopSources() {
     for bus in buses { bus.runner.requestStop() }
     for bus in buses { bus.runner.join() }
+    for bus in buses { bus.desk.close() }
   }
 }
