@@ -62,10 +62,11 @@ demo: release
 install:
 	@test -x $(BIN)/gatewayd -a -x $(BIN)/gatewayctl || { echo "run \"make release\" first"; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d \
-	  $(DESTDIR)/etc/gateway
+	  $(DESTDIR)/etc/gateway $(DESTDIR)$(PREFIX)/share/gateway/profiles
 	install -m 0755 --strip $(BIN)/gatewayd $(BIN)/gatewayctl $(DESTDIR)$(PREFIX)/bin/
 	install -m 0644 systemd/gatewayd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 0644 systemd/gateway.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/gateway.conf
+	install -m 0644 Config/profiles/*.yaml $(DESTDIR)$(PREFIX)/share/gateway/profiles/
 	install -D -m 0644 Config/gateway.yaml $(DESTDIR)$(PREFIX)/share/doc/gateway/examples/gateway.yaml
 	@test -e $(DESTDIR)/etc/gateway/gateway.yaml || install -m 0644 Config/gateway.yaml $(DESTDIR)/etc/gateway/gateway.yaml
 

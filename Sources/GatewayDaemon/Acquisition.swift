@@ -9,10 +9,10 @@ final class Acquisition: Sendable {
     let config: BusConfig
     let meter: BusMeter
     let heartbeat: Heartbeat
-    let runner: SourceRunner
-    let port: SourcePort
     /// Where a technician's questions to it wait.
     let desk: BusDesk
+    let runner: SourceRunner
+    let port: SourcePort
   }
 
   struct Device: Sendable {
@@ -51,7 +51,8 @@ final class Acquisition: Sendable {
   ) throws(SystemError) -> Bus {
     let bus = setup.bus
     let heartbeat = Heartbeat(name: "bus \(bus.name)", patience: bus.timeout + patienceBeyondTimeout)
-    let source = setup.makeSource()
+    let source = try setup.makeSource()
+    let desk = BusDesk()
     let ends: (Result<SourceRunner, SystemError>, SourcePort) = ReadingRing.make(
       minimum: SourceRunner.ringCapacity(for: source)
     ) { producer, consumer in
@@ -60,15 +61,15 @@ final class Acquisition: Sendable {
         runner = .success(
           try SourceRunner(
             name: bus.name, source: source, share: share, producer: producer, meter: setup.meter,
-            heartbeat: heartbeat, wake: { wake.raise() }))
+            desk: desk, heartbeat: heartbeat, wake: { wake.raise() }))
       } catch {
         runner = .failure(error)
       }
       return (runner, SourcePort(consumer: consumer, meter: setup.meter))
     }
     return Bus(
-      config: bus, meter: setup.meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1,
-      desk: BusDesk())
+      config: bus, meter: setup.meter, heartbeat: heartbeat, desk: desk, runner: try ends.0.get(),
+      port: ends.1)
   }
 
   func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
@@ -89,6 +90,5 @@ final class Acquisition: Sendable {
   func stopSources() {
     for bus in buses { bus.runner.requestStop() }
     for bus in buses { bus.runner.join() }
-    for bus in buses { bus.desk.close() }
   }
 }

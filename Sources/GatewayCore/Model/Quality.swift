@@ -39,6 +39,10 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case gatewayTarget = 27
   /// An exception code that the specification does not define.
   case unknownException = 28
+  /// A frame of a serial line that lacks the point's field.
+  case missingField = 32
+  /// The device itself says that what it sends is not to be trusted.
+  case markedInvalid = 33
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
@@ -66,6 +70,8 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .gatewayPath: "gateway-path"
     case .gatewayTarget: "gateway-target"
     case .unknownException: "unknown-exception"
+    case .missingField: "missing-field"
+    case .markedInvalid: "marked-invalid"
     }
   }
 }
