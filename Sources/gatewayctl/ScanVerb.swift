@@ -9,6 +9,7 @@ extension Invocation {
     let first = try option("--from", .integer(0...255)) ?? 1
     let last = try option("--to", .integer(0...255)) ?? max(first, 247)
     guard first <= last else { throw UsageError(sentence: "--from \(first) is behind --to \(last)") }
+    let line = ProgressLine(isShown: !wantsJSON)
     do throws(VarlinkFailure) {
       var client = try VarlinkClient(path: socket, timeout: .seconds(90))
       try client.send(
@@ -17,7 +18,6 @@ extension Invocation {
           parameters: .object([
             "bus": .string(arguments[0]), "from": .signed(Int64(first)), "to": .signed(Int64(last)),
           ]), takesMore: true))
-      let line = ProgressLine(isShown: !wantsJSON)
       while true {
         let reply = try client.reply()
         line.clear()
@@ -26,6 +26,7 @@ extension Invocation {
         line.show(ScanText.progress(reply.parameters))
       }
     } catch {
+      line.clear()
       return CallFailure(error, wantsJSON: wantsJSON).exitCode
     }
   }
