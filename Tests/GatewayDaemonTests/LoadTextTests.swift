@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct LoadTextTests {
   private static let rtu = BusConfig.Link.modbusRTU(SerialLine(device: "/dev/ttyS1", baud: 9600))
-  private static let behindServer = BusConfig.Link.modbusRTUOverTCP(host: "192.0.2.11", port: 4001, baud: 19_200)
+  private static let behindServer = BusConfig.Link.modbusRTUOverTCP(
+    host: "192.0.2.11", port: 4001, baud: 19_200)
 
   @Test(
     arguments: [
@@ -19,7 +20,8 @@ import Testing
       ),
       (1000, rtu, nil), (0, rtu, nil),
     ] as [(UInt32, BusConfig.Link, String?)])
-  func anOverloadIsToldInPercentAndInPeriods(_ permille: UInt32, _ link: BusConfig.Link, _ sentence: String?) {
+  func anOverloadIsToldInPercentAndInPeriods(_ permille: UInt32, _ link: BusConfig.Link, _ sentence: String?)
+  {
     #expect(LoadText.overload(permille: permille, of: link) == sentence)
   }
 }

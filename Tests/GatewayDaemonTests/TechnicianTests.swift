@@ -28,17 +28,22 @@ import Testing
     FieldDevice(units: [7, 19], registers: [FieldRegister(.input, 0, words: [42])], refusesGaps: true),
   ]
 
+  /// The text without its lines and columns.
+  private func words(_ text: String) -> String {
+    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
   @Test func aDeviceIsReadWhileItsBusIsPolled() throws {
     let cabinet = try start(every: "100ms")
     cabinet.field.forgetRecording()
     let before = try #require(cabinet.count("acquired"))
     for _ in 0..<10 {
       let read = try cabinet.control(["read", "lan", "2", "input 40", "--type", "float32"])
-      #expect(read.output.contains("\n  CDAB 230.1 likeliest\n"), "\(read.output)")
+      #expect(words(read.output).contains("199A 4366 CDAB 230.1 likeliest "), "\(read.output)")
       #expect(read.code == 0)
     }
-    let words = try cabinet.control(["read", "lan", "3", "40003", "--count", "3", "--json"])
-    let json = try JSONValue(parsing: words.output)
+    let three = try cabinet.control(["read", "lan", "3", "40003", "--count", "3", "--json"])
+    let json = try JSONValue(parsing: three.output)
     #expect(json["words"] == .array([.signed(14), .signed(21), .signed(28)]))
     #expect(try cabinet.control(["read", "lan", "1", "coil", "3"]).output == "lan  unit 1  coil 3\n  3 1\n")
     // Nobody's poll failed for it, and all go on.
@@ -125,13 +130,15 @@ import Testing
     // Three reads of at least 40 ms each in 50 ms.
     let slow = FieldDevice(units: [1, 2, 3], registers: Self.registers, delay: .milliseconds(40))
     let cabinet = try start(every: "50ms", [slow])
-    try cabinet.wait("the overload to be seen") { cabinet.status()?["gateway"]?["state"]?.string == "warning" }
+    // What the reads take is measured while they are made.
+    try cabinet.wait("the overload to be known") {
+      cabinet.status()?["buses"]?.array?.first?["planned"]?.double.map { $0 >= 2 } ?? false
+    }
     let status = try cabinet.control(["status"])
-    let words = status.output.split(whereSeparator: { $0 == " " || $0 == "\n" }).joined(separator: " ")
     let sentence = /bus lan: asks for (\d+) % of what the line allows: periods are (\d+\.\d) times as long/
-    let match = try #require(try sentence.firstMatch(in: words), "\(status.output)")
-    #expect(Int(match.1).map { $0 >= 200 } == true)
-    #expect(Double(match.2).map { $0 >= 2 } == true)
+    let match = try #require(try sentence.firstMatch(in: words(status.output)), "\(status.output)")
+    #expect(Int(match.1).map { $0 >= 190 } == true)
+    #expect(Double(match.2).map { $0 >= 1.9 } == true)
     #expect(status.code == 1)
     #expect(status.output.contains("of the line's time\n"), "\(status.output)")
     // Slower, and nobody starves.

@@ -142,7 +142,7 @@ package struct RegisterText {
     for guess in report.guesses.compactMap(\.first) {
       table.append([
         TextCell(guess.layout.type.rawValue), TextCell(guess.word),
-        Self.cell(guess.readings.first ?? .notANumber),
+        Self.cell(guess.readings.first ?? .notANumber, guess.layout.type),
       ])
     }
     lines += table.lines(terminal)
@@ -157,7 +157,7 @@ package struct RegisterText {
     var table = TextTable([.left, .right, .left])
     for (place, guess) in guesses.enumerated() {
       table.append([
-        TextCell(guess.word), Self.cell(guess.readings.first ?? .notANumber),
+        TextCell(guess.word), Self.cell(guess.readings.first ?? .notANumber, guess.layout.type),
         TextCell(isOpen && place == 0 ? "likeliest" : "", .good),
       ])
     }
@@ -175,15 +175,18 @@ package struct RegisterText {
       table.append([
         TextCell(String(Int(report.place.address) + start)),
         TextCell(words[start..<start + width].map { HexText.of($0) }.joined(separator: " "), .faint),
-        Self.cell(reading),
+        Self.cell(reading, best.layout.type),
       ])
     }
     lines += table.lines(terminal)
     if guesses.count > 1 { addLine("in order \(best.word), the likeliest; --order asks for another", .faint) }
   }
 
-  private static func cell(_ reading: Decoded) -> TextCell {
+  private static func cell(_ reading: Decoded, _ type: RegisterType) -> TextCell {
     switch reading {
+    // The digits that a single has; as a double it would show digits that nobody sent.
+    case .value(.double(let number)) where type == .float32:
+      TextCell(Quantities.text(.double(Double(Float(number).description) ?? number)))
     case .value(let value): TextCell(Quantities.text(value))
     case .notANumber: TextCell("not a number", .faint)
     }

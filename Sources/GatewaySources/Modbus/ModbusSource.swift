@@ -238,8 +238,16 @@ package final class ModbusSource: Source {
 
   // MARK: - The technician's questions
 
+  /// What it is expected to take: a device that answers takes as long as it took so far, a stranger may take all
+  /// the time that it is given.
   package func time(for inquiry: BusInquiry) -> Duration {
-    plan.timing.overhead + patience(forUnit: inquiry.unit)
+    let device = healths.first { $0.unit == inquiry.unit && $0.breaker.trusts }
+    let wait = device?.latency ?? patience(forUnit: inquiry.unit)
+    switch inquiry {
+    case .read(_, let table, _, let count): return plan.timing.time(table, count: Int(count)) + wait
+    // One read, and two questions for its identity.
+    case .probe: return plan.timing.overhead * 3 + wait
+    }
   }
 
   package func answer(_ inquiry: BusInquiry) -> BusFinding {
