@@ -40,6 +40,15 @@ static inline int gateway_reserve(int descriptor, off_t length) {
 int pthread_setname_np(pthread_t, const char *);
 int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 int accept4(int, struct sockaddr *, socklen_t *, int);
+/* Pseudo terminals are hidden from it as well: they ask for _XOPEN_SOURCE. */
+int posix_openpt(int);
+int grantpt(int);
+int unlockpt(int);
+int ptsname_r(int, char *, size_t);
+/* prctl(2) is variadic. How late the calling thread's timers may strike; 50 us unless told otherwise. */
+static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
+  return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
+}
 /* struct ucred is a GNU extension: who is at the other end of a Unix socket. */
 static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *group) {
   struct { int32_t pid; uint32_t uid; uint32_t gid; } credentials;
@@ -52,6 +61,10 @@ static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *gr
 static inline int gateway_terminal_columns(int descriptor) {
   struct winsize size;
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+/* prctl(2) is variadic. How late the kernel may wake this thread, so that it wakes for several at once. */
+static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
+  return prctl(PR_SET_TIMERSLACK, nanoseconds);
 }
 /* The same; what a serial port has beyond termios. No other program may open it any more. */
 static inline int gateway_claim_terminal(int descriptor) { return ioctl(descriptor, TIOCEXCL); }

@@ -26,12 +26,12 @@ package struct SerialPort: ~Copyable {
 
   private let file: FileDescriptor
   private let line: SerialLine
-  private let identity: Identity
+  private let identity: SerialIdentity
 
   /// Opens and sets the port; what its driver holds from before is thrown away.
   package init(_ line: SerialLine) throws(Failure) {
     let file = try Self.open(line)
-    guard let identity = Identity(descriptor: file.number) else {
+    guard let identity = SerialIdentity(descriptor: file.number) else {
       throw Self.refusal(line, "it went at once")
     }
     self.file = file
@@ -39,7 +39,7 @@ package struct SerialPort: ~Copyable {
     self.identity = identity
   }
 
-  deinit { gateway_release_terminal(file.number) }
+  deinit { releaseTerminal(file.number) }
 
   /// Readable when bytes came, or when the port is gone.
   package var descriptor: Int32 { file.number }
@@ -92,7 +92,7 @@ package struct SerialPort: ~Copyable {
 
   /// Whether the configured path still leads to this port. An adapter that was pulled out and came back has a new
   /// node, and perhaps another number.
-  package var leadsHere: Bool { Identity(path: line.device) == identity }
+  package var leadsHere: Bool { SerialIdentity(path: line.device) == identity }
 
   // MARK: Opening
 
@@ -108,7 +108,8 @@ package struct SerialPort: ~Copyable {
     }
     let file = FileDescriptor(owning: number)
     guard isatty(number) == 1 else { throw refusal(line, "it is no serial port") }
-    if let cause = claim(number) { throw refusal(line, cause, isBusy: true) }
+    let code = claimTerminal(number)
+    guard code == 0 else { throw refusal(line, cause(code), isBusy: true) }
     if let cause = set(number, line) { throw refusal(line, cause) }
     tcflush(number, TCIOFLUSH)
     return file
@@ -116,15 +117,6 @@ package struct SerialPort: ~Copyable {
 
   private static func refusal(_ line: SerialLine, _ cause: String, isBusy: Bool = false) -> Failure {
     Failure(action: "cannot open serial port \"\(line.device)\"", cause: cause, isBusy: isBusy)
-  }
-
-  /// nil when the port is ours alone.
-  private static func claim(_ number: Int32) -> String? {
-    // TIOCEXCL keeps out who comes later, and flock(2) those who look at it, as most terminal programs do.
-    if case .failure(let error) = retrying({ flock(number, LOCK_EX | LOCK_NB) }) { return cause(error.code) }
-    guard gateway_claim_terminal(number) != 0 else { return nil }
-    let code = errno
-    return cause(code)
   }
 
   private static func cause(_ code: Int32) -> String {
@@ -180,28 +172,5 @@ package struct SerialPort: ~Copyable {
       921_600: B921600,
     ]
     return speeds[baud].map { speed_t($0) }
-  }
-}
-
-/// Which device node a path or a descriptor means.
-private struct Identity: Equatable {
-  private let system: dev_t
-  private let node: ino_t
-  private let device: dev_t
-
-  init?(descriptor: Int32) {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  init?(path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  private init(_ status: stat) {
-    (system, node, device) = (status.st_dev, status.st_ino, status.st_rdev)
   }
 }
