@@ -41,8 +41,7 @@ extension ConfigCheck {
       }
       guard other.isAsked != isAsked else { continue }
       let (asked, talker) = isAsked ? (device.name, other.name) : (other.name, device.name)
-      log.add(
-        node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
+      log.add(node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
     }
   }
 

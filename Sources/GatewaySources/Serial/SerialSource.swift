@@ -188,9 +188,7 @@ package final class SerialSource: Source {
       count += 1
       healths[device].record(.failed, request: place)
     }
-    if count > before, link.isOpen {
-      noteSilence(device, longest: heard[points[0]].duration(to: moment.boot))
-    }
+    if count > before, link.isOpen { noteSilence(device, longest: heard[points[0]].duration(to: moment.boot)) }
   }
 
   // MARK: What a technician wants to know
