@@ -25,13 +25,16 @@ internal import Testing
   func everyPointOfAProfileHasItsValueFromARawImage(profile: String) throws {
     let config = try config(profile)
     let device = config.devices[0]
-    let plan = PollPlan(bus: "b", of: config)
+    let plan = PollPlan(bus: config.buses[0], of: config)
     for image in try ProfileImage.read(profile) {
       #expect(Set(device.points.map(\.name)) == Set(image.values.keys), "the points of profile and image")
       if let frame = device.frame {
         try check(frame, device.points, image)
       } else {
-        for request in plan.requests { try check(request, device.points, image) }
+        for request in plan.requests {
+          #expect(request.count <= device.maximumRegisters)
+          try check(request, device.points, image)
+        }
         #expect(plan.requests.reduce(0) { $0 + $1.items.count } == device.points.count)
       }
     }
