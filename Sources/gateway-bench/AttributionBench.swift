@@ -14,7 +14,8 @@ enum AttributionBench {
   private static let blocks = [0, 200]
   private static let baud = 921_600
   private static let timeout = Duration.milliseconds(40)
-  private static let lateness = Duration.milliseconds(60)
+  /// Some come during the next question, some long after it.
+  private static let lateness = [Duration.milliseconds(60), .milliseconds(130)]
 
   private struct Books {
     var polls = 0
@@ -37,7 +38,7 @@ enum AttributionBench {
       let theirs = try measure(polls) { line, field, link, quota in
         loop(line, field, link, quota, recovers: recovers)
       }
-      report("libmodbus\(recovers ? ", its recovery on" : ", a plain loop")", theirs)
+      report(recovers ? "libmodbus, recovery on" : "plain libmodbus loop", theirs)
     }
   }
 
@@ -77,7 +78,8 @@ enum AttributionBench {
     _ polls: Int, _ work: @escaping @Sendable (Int, FieldSimulator, String, Int) -> Books
   ) throws -> (books: Books, faults: UInt64, seconds: Double) {
     let lines = try BenchLines(Self.lines, devices: devices)
-    for kind in [FieldFault.Kind.late(lateness), .foreign, .corrupt] {
+    for late in lateness { try lines.field.set(FieldFault(.late(late)), for: FaultTerm(share: 0.005)) }
+    for kind in [FieldFault.Kind.foreign, .corrupt] {
       try lines.field.set(FieldFault(kind), for: FaultTerm(share: 0.01))
     }
     let books = Mutex(Books())
@@ -117,7 +119,7 @@ enum AttributionBench {
     guard let source = try? ModbusSource(setup) else { preconditionFailure("BUG: no source for \"\(link)\"") }
     let room = UnsafeMutableBufferPointer<Reading>.allocate(capacity: source.largestPoll)
     defer { room.deallocate() }
-    let requests = PollPlan(bus: bus.name, of: config).requests
+    let requests = PollPlan(bus: bus, of: config).requests
     precondition(requests.count == units * blocks.count, "BUG: the blocks were merged")
     var books = Books()
     while books.polls < quota {

@@ -1,4 +1,5 @@
 internal import CModbus
+internal import GatewayCore
 internal import GatewaySystem
 internal import Glibc
 

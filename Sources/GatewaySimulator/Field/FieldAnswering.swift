@@ -74,10 +74,12 @@ extension FieldEngine {
       channel.closesWhenSent = true
       return
     }
-    let start = answer.holdsUpOthers ? max(due, channel.lastDue) : due
+    var start = answer.holdsUpOthers ? max(due, channel.lastDue) : due
+    if port.framing == .rtu, let last = channel.lastDueOfUnit[body[0]] { start = max(start, last) }
     for piece in answer.pieces {
       let time = start.advanced(by: piece.after)
       if answer.holdsUpOthers { channel.lastDue = time }
+      if port.framing == .rtu { channel.lastDueOfUnit[body[0]] = time }
       if time <= now {
         pass(piece.bytes, to: channel, due: time)
       } else {
