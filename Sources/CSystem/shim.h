@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -57,10 +58,6 @@ static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *gr
 static inline int gateway_terminal_columns(int descriptor) {
   struct winsize size;
   return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-/* prctl(2) is variadic. How late the kernel may wake this thread, so that it wakes for several at once. */
-static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
-  return prctl(PR_SET_TIMERSLACK, nanoseconds);
 }
 /* The same; what a serial port has beyond termios. No other program may open it any more. */
 static inline int gateway_claim_terminal(int descriptor) { return ioctl(descriptor, TIOCEXCL); }

@@ -23,8 +23,12 @@ final class Acquisition: Sendable {
   let devices: [Device]
   let catalogue: Catalogue
   let pipeline: Pipeline
+  private let pulses: [Pipeline.PulsePoint]
 
-  init(config: GatewayConfig, wake: EventSignal, clock: ClockState) throws(SystemError) {
+  /// `totals` outlive it.
+  init(
+    config: GatewayConfig, wake: EventSignal, clock: ClockState, totals: PulseTotals
+  ) throws(SystemError) {
     catalogue = Catalogue(points: config.catalogue)
     let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
     var buses: [Bus] = []
@@ -32,13 +36,23 @@ final class Acquisition: Sendable {
       let setup = SourceSetup(
         bus: bus, config: config, meter: BusMeter(),
         deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
-        timeQuality: { clock.quality })
+        totals: totals, timeQuality: { clock.quality })
       let share = Double(index) / Double(config.buses.count)
       buses.append(try Self.bus(setup, share: share, wake: wake))
     }
     self.devices = devices
     self.buses = buses
+    pulses = Self.pulses(of: config, totals)
     pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+  }
+
+  private static func pulses(of config: GatewayConfig, _ totals: PulseTotals) -> [Pipeline.PulsePoint] {
+    let points = config.devices.flatMap { device in device.points.map { (device.name, $0) } }
+    return points.enumerated().compactMap { place, point in
+      guard point.1.line?.mode == .pulse else { return nil }
+      let counter = totals.counter("\(point.0).\(point.1.name)")
+      return Pipeline.PulsePoint(point: PointIndex(place), counter: counter)
+    }
   }
 
   /// A bus is held up by its timeout, and before it by a connect to each of the host's addresses and by a name
@@ -79,7 +93,7 @@ final class Acquisition: Sendable {
     try pipeline.start(
       Pipeline.Setup(
         catalogue: catalogue, commitInterval: commitInterval, state: remainder.state,
-        nextSeq: remainder.nextSeq), ports: buses.map(\.port), queue: queue)
+        nextSeq: remainder.nextSeq, pulses: pulses), ports: buses.map(\.port), queue: queue)
     for bus in buses { try bus.runner.start() }
   }
 

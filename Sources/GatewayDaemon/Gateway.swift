@@ -57,6 +57,7 @@ package final class Gateway: Sendable {
   private let writer: StoreWriter
   private let wake: EventSignal
   private let clock: ClockState
+  private let totals = PulseTotals()
   private let startedAt = SystemClock.boot
   /// Rows that earlier runs lost; they were told of then.
   private let evictedBefore: UInt64
@@ -88,9 +89,10 @@ package final class Gateway: Sendable {
       clock = ClockState()
       queue = try CommitQueue(drained: wake)
       writer = try StoreWriter(store: store, queue: queue, heartbeat: writerHeartbeat)
-      let acquisition = try Acquisition(config: config, wake: wake, clock: clock)
+      let acquisition = try Acquisition(config: config, wake: wake, clock: clock, totals: totals)
       store.remember(acquisition.catalogue)
       let remainder = Self.takeUp(store, queue: queue, catalogue: acquisition.catalogue)
+      totals.takeUp(remainder.state)
       let uplinks = try Self.uplinks(config, options, store)
       running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks))
       writer.retain(config.store.retain)
@@ -221,7 +223,7 @@ package final class Gateway: Sendable {
   private func adopt(_ config: GatewayConfig) throws {
     let before = running.withLock { $0 }
     // Whatever may fail for want of descriptors comes before anything is stopped.
-    let next = try Acquisition(config: config, wake: wake, clock: clock)
+    let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals)
     let uplinks = try Self.uplinks(config, options, store)
     before.acquisition.stopSources()
     guard var remainder = before.acquisition.pipeline.finish() else { return }

@@ -4,12 +4,13 @@ extension Pipeline.Remainder {
   /// Closes the windows that a configuration cannot go on with, because it does not have their points any more
   /// or has them with another window or unit: under the names that they were measured with. Returns the commit
   /// that stores their rows, to be queued before the pipeline goes on from what is left here; nil when there
-  /// are none. Its state holds the windows that stay open: a power cut may come before the next commit.
+  /// are none. Its state holds the windows that stay open, and the
+  /// totals: a power cut may come before the next commit.
   mutating func closeLeftovers(of catalogue: Catalogue, at time: Timestamp) -> PendingCommit? {
     var probe = WindowAggregator(points: catalogue.points, startedAt: time)
     let leftovers = Set(state.restore(into: &probe, points: catalogue.points).map(\.point.name))
     guard !leftovers.isEmpty else { return nil }
-    let before = Catalogue(points: state.windows.map(\.point))
+    let before = Catalogue(points: state.windows.map(\.point) + state.totals.map(\.point))
     var rows = RowEncoder()
     var open: [WindowAggregator.Accumulator] = []
     for (place, window) in state.windows.enumerated() {
@@ -22,6 +23,10 @@ extension Pipeline.Remainder {
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: state.books, checkpoint: open, to: &checkpoint)
+    let totals = state.totals.enumerated().map { place, total in
+      (point: PointIndex(state.windows.count + place), pulses: total.pulses)
+    }
+    PipelineStateEncoder.append(totals: totals, to: &checkpoint)
     let (firstSeq, count) = (nextSeq, rows.rowCount)
     state.windows.removeAll { leftovers.contains($0.point.name) }
     nextSeq += UInt64(count)

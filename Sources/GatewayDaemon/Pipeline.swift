@@ -17,7 +17,8 @@ final class SourcePort: @unchecked Sendable {
 /// The pipeline's thread: rings → live table, windows, rows → commits for the writer.
 ///
 /// Promises: a reading that left its ring is in the commit that is handed over within the commit interval, as a
-/// row or in the state of its window; rows are numbered without a hole; readings of one source keep their order.
+/// row or in the state of its window; rows are numbered without a hole; readings of one source keep their order;
+/// what was counted is in the commit too.
 /// While the commit queue is full nothing moves: no reading leaves its ring, no window closes without those that
 /// wait for it there, and no commit costs memory.
 final class Pipeline: Sendable {
@@ -27,6 +28,13 @@ final class Pipeline: Sendable {
     /// What an earlier run or configuration left open.
     var state: PipelineState
     var nextSeq: UInt64
+    /// The catalogue's pulse points, whose totals go behind each commit.
+    var pulses: [PulsePoint] = []
+  }
+
+  struct PulsePoint: Sendable {
+    var point: PointIndex
+    var counter: PulseCounter
   }
 
   /// What the next configuration's pipeline goes on from.
@@ -94,6 +102,8 @@ private struct PipelineWorker: ~Copyable {
   private let base: PipelineState.Books
   private var drained: UInt64 = 0
   private var committedBooks: PipelineState.Books
+  private let pulses: [Pipeline.PulsePoint]
+  private var committedTotals: [UInt64]
   private var aggregator: WindowAggregator
   private let hasWindows: Bool
   private var rows = RowEncoder()
@@ -111,6 +121,11 @@ private struct PipelineWorker: ~Copyable {
     commitInterval = setup.commitInterval
     base = setup.state.books
     committedBooks = setup.state.books
+    pulses = setup.pulses
+    // What is stored, not what the counters say by now: sources may have begun to count.
+    let stored = Dictionary(
+      setup.state.totals.map { ($0.point.name, $0.pulses) }, uniquingKeysWith: { first, _ in first })
+    committedTotals = setup.pulses.map { stored[setup.catalogue.points[Int($0.point)].name] ?? 0 }
     aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
     hasWindows = catalogue.points.contains { $0.window != .raw }
     firstSeq = setup.nextSeq
@@ -169,12 +184,19 @@ private struct PipelineWorker: ~Copyable {
   /// Hands over what there is; nothing is written when nothing was read.
   private mutating func commit(at time: Timestamp) {
     let books = books
-    guard rows.rowCount > 0 || journal.rowCount > 0 || books != committedBooks else { return }
+    // Read after the rings were: no total that a row says is above what is kept.
+    let totals = pulses.map(\.counter.total)
+    guard
+      rows.rowCount > 0 || journal.rowCount > 0 || books != committedBooks || totals != committedTotals
+    else { return }
+    let counted = zip(pulses, totals).filter { $0.1 > 0 }.map { (point: $0.0.point, pulses: $0.1) }
     var journalState = ByteBuffer(capacity: 64 + journal.bytes.count)
     PipelineStateEncoder.append(books: books, journal: journal, to: &journalState)
+    PipelineStateEncoder.append(totals: counted, to: &journalState)
     let windows = aggregator.openWindows
     var checkpoint = ByteBuffer(capacity: 64 + windows.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: books, checkpoint: windows, to: &checkpoint)
+    PipelineStateEncoder.append(totals: counted, to: &checkpoint)
     let count = rows.rowCount
     // The next commit is likely to be of this one's size.
     let payload = rows.takeBytes(reserving: rows.bytes.count + checkpoint.count + 64)
@@ -186,6 +208,7 @@ private struct PipelineWorker: ~Copyable {
     firstSeq += UInt64(count)
     journal.removeAll()
     committedBooks = books
+    committedTotals = totals
   }
 
   /// Everything that was acquired, whatever the queue's limit says; the open windows stay open for whoever
@@ -197,6 +220,10 @@ private struct PipelineWorker: ~Copyable {
     let windows = aggregator.openWindows.map {
       PipelineState.OpenWindow(point: catalogue.points[Int($0.point)], window: $0)
     }
-    return Pipeline.Remainder(state: PipelineState(books: books, windows: windows), nextSeq: firstSeq)
+    let totals = pulses.map {
+      PipelineState.PulseTotal(point: catalogue.points[Int($0.point)], pulses: $0.counter.total)
+    }
+    return Pipeline.Remainder(
+      state: PipelineState(books: books, windows: windows, totals: totals), nextSeq: firstSeq)
   }
 }

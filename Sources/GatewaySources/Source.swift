@@ -62,16 +62,19 @@ package struct SourceSetup: Sendable {
   package var meter: BusMeter
   /// Those of the bus's devices, in the order of the configuration.
   package var deviceMeters: [DeviceMeter]
+  /// Where the pulse points count.
+  package var totals: PulseTotals
   package var timeQuality: @Sendable () -> TimeQuality
 
   package init(
     bus: BusConfig, config: GatewayConfig, meter: BusMeter, deviceMeters: [DeviceMeter],
-    timeQuality: @escaping @Sendable () -> TimeQuality
+    totals: PulseTotals = PulseTotals(), timeQuality: @escaping @Sendable () -> TimeQuality
   ) {
     self.bus = bus
     self.config = config
     self.meter = meter
     self.deviceMeters = deviceMeters
+    self.totals = totals
     self.timeQuality = timeQuality
   }
 
@@ -79,8 +82,8 @@ package struct SourceSetup: Sendable {
   package func makeSource() throws(SystemError) -> any Source {
     switch bus.link {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: try ModbusSource(self)
-    case .gpio: preconditionFailure("BUG: a GPIO bus passed the check")
-    case .serial: SerialSource(self)
+    case .gpio: try GPIOSource(self)
+    case .serial: try SerialSource(self)
     }
   }
 }

@@ -107,7 +107,7 @@ private final class SourceLoop: @unchecked Sendable {
   }
 
   func run() {
-    sharpenTimers()
+    WorkerThread.sharpenTimers()
     defer { desk.close() }
     var now = SystemClock.boot
     // All buses count from the same grid, so that steps that fall together wake the processor once.

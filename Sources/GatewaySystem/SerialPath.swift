@@ -38,7 +38,3 @@ package func claimTerminal(_ descriptor: Int32) -> Int32 {
 
 /// To be called before a claimed terminal is closed: the mark stays while anybody has it open.
 package func releaseTerminal(_ descriptor: Int32) { _ = gateway_release_terminal(descriptor) }
-
-/// The calling thread wakes as close to its time as the kernel can: a serial line's silences are counted in
-/// fractions of milliseconds, and the usual slack is 50 µs a wait.
-package func sharpenTimers() { _ = gateway_set_timer_slack(1) }

@@ -11,6 +11,19 @@ package enum SystemClock {
 
   package static var boot: BootTime { BootTime(microseconds: read(CLOCK_BOOTTIME)) }
 
+  /// All clocks, within some microseconds of each other: read again when the thread lost its processor between.
+  package static var reading: ClockReading {
+    var reading = ClockReading(monotonic: monotonic, moment: moment)
+    for _ in 0..<3 where monotonic.nanoseconds - reading.monotonic.nanoseconds > 20_000 {
+      reading = ClockReading(monotonic: monotonic, moment: moment)
+    }
+    return reading
+  }
+
+  package static var monotonic: MonotonicTime {
+    MonotonicTime(nanoseconds: readNanoseconds(CLOCK_MONOTONIC))
+  }
+
   /// What systemd calls MONOTONIC_USEC.
   package static var monotonicMicroseconds: Int64 { read(CLOCK_MONOTONIC) }
 
@@ -33,10 +46,12 @@ package enum SystemClock {
     return BootID(text: String(decoding: bytes, as: UTF8.self).split(separator: "\n").first ?? "")
   }
 
-  private static func read(_ clock: clockid_t) -> Int64 {
+  private static func read(_ clock: clockid_t) -> Int64 { readNanoseconds(clock) / 1000 }
+
+  private static func readNanoseconds(_ clock: clockid_t) -> Int64 {
     var value = timespec()
     let result = clock_gettime(clock, &value)
     precondition(result == 0, "BUG: the kernel has no clock \(clock)")
-    return Int64(value.tv_sec) * 1_000_000 + Int64(value.tv_nsec) / 1000
+    return Int64(value.tv_sec) * 1_000_000_000 + Int64(value.tv_nsec)
   }
 }

@@ -10,7 +10,8 @@ import Testing
     let config = GatewayConfig(
       id: "x", buses: [BusConfig(name: "slow", link: link, timeout: .seconds(60))], devices: [],
       destinations: [])
-    let acquisition = try Acquisition(config: config, wake: EventSignal(), clock: ClockState())
+    let acquisition = try Acquisition(
+      config: config, wake: EventSignal(), clock: ClockState(), totals: PulseTotals())
     let heartbeat = try #require(acquisition.heartbeats.first { $0.name == "bus slow" })
     #expect(heartbeat.patience > .seconds(60))
   }

@@ -14,7 +14,11 @@ import Testing
 
   @Test func theCommitThatClosesWindowsOfGonePointsKeepsTheOthersOpen() throws {
     let windows = [open("d.gone", sum: 1), open("d.kept", sum: 2)]
-    var remainder = Pipeline.Remainder(state: PipelineState(windows: windows), nextSeq: 5)
+    let rain = PointDescription(
+      name: "io.rain", unit: nil, kind: .counter, window: .raw, functions: .standard)
+    let totals = [PipelineState.PulseTotal(point: rain, pulses: 40)]
+    var remainder = Pipeline.Remainder(
+      state: PipelineState(windows: windows, totals: totals), nextSeq: 5)
     let next = Catalogue(points: [windows[1].point])
     let closing = remainder.closeLeftovers(of: next, at: Timestamp(microseconds: 1))
     let commit = try #require(closing)
@@ -29,6 +33,7 @@ import Testing
         payload: commit.payload.copyBytes(), stream: StreamID(bits: 1)), catalogue: commit.catalogue)
     #expect(replay.state.windows.map(\.point.name) == ["d.kept"])
     #expect(replay.state.windows.map(\.window.sum) == [2])
+    #expect(replay.state.totals == totals)
     let again = remainder.closeLeftovers(of: next, at: Timestamp(microseconds: 1))
     #expect(again == nil)
   }

@@ -34,7 +34,9 @@ import Testing
   }
 
   private func start(
-    _ points: [PointDescription], rings: Int = 1, ringSize: Int = 1024, state: PipelineState = PipelineState()
+    _ points: [PointDescription], rings: Int = 1, ringSize: Int = 1024,
+    state: PipelineState = PipelineState(),
+    pulses: [Pipeline.PulsePoint] = []
   ) throws -> Bench {
     let wake = try EventSignal()
     let queue = try CommitQueue(drained: wake)
@@ -51,7 +53,8 @@ import Testing
       ports.append(ends.1)
     }
     try pipeline.start(
-      Pipeline.Setup(catalogue: catalogue, commitInterval: .milliseconds(20), state: state, nextSeq: 1),
+      Pipeline.Setup(
+        catalogue: catalogue, commitInterval: .milliseconds(20), state: state, nextSeq: 1, pulses: pulses),
       ports: ports, queue: queue)
     return Bench(pipeline: pipeline, queue: queue, sources: sources, catalogue: catalogue)
   }
@@ -98,6 +101,41 @@ import Testing
     }
     #expect(rest.nextSeq == 40_001)
     #expect(rest.state.books == PipelineState.Books(acquired: 40_000, ringDropped: 0))
+  }
+
+  @Test func aTotalIsCommittedThoughNoReadingCameAndNothingIsWhileItStands() throws {
+    let counter = PulseCounter()
+    let description = point("io.rain", .raw)
+    counter.add(5)
+    // One pulse came before the pipeline's first look: it is not stored yet either.
+    counter.add(1)
+    let bench = try start(
+      [description],
+      state: PipelineState(totals: [PipelineState.PulseTotal(point: description, pulses: 5)]),
+      pulses: [Pipeline.PulsePoint(point: 0, counter: counter)])
+    let commit = try #require(bench.queue.first(timeout: .seconds(20)))
+    bench.queue.removeFirst()
+    #expect(commit.rowCount == 0)
+    #expect(replayed(commit).totals.map(\.pulses) == [6])
+    let next = bench.queue.first(timeout: .milliseconds(200))
+    #expect(next == nil, "nothing was counted since")
+    counter.add(1)
+    let rest = try #require(bench.pipeline.finish())
+    #expect(rest.state.totals.map(\.pulses) == [7])
+    #expect(takeAll(bench.queue).map { replayed($0).totals.map(\.pulses) }.last == [7])
+  }
+
+  private func replayed(_ commit: PendingCommit) -> PipelineState {
+    var replay = PipelineReplay()
+    for usesCheckpoint in [true, false] {
+      commit.setState(usesCheckpoint: usesCheckpoint)
+      replay.apply(
+        StoredCommit(
+          firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogueID: commit.catalogue.id,
+          boot: BootID(high: 0, low: 0), payload: commit.payload.copyBytes(), stream: StreamID(bits: 1)),
+        catalogue: commit.catalogue)
+    }
+    return replay.state
   }
 
   @Test func aStalledDiskLosesOnlyWhatTheRingsRefuseAndCountsIt() throws {

@@ -22,7 +22,7 @@ internal import Testing
   @Test(arguments: profiles)
   func everyPointOfAProfileHasItsValueFromARawImage(profile: String) throws {
     let config = try config(profile)
-    let plan = PollPlan(bus: "b", of: config)
+    let plan = PollPlan(bus: config.buses[0], of: config)
     let names = config.devices[0].points.map(\.name)
     for image in try ProfileImage.read(profile) {
       #expect(Set(names) == Set(image.values.keys), "the points of the profile and of the image")

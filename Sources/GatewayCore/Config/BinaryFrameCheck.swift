@@ -19,9 +19,10 @@ extension FrameCheck {
     let longest = FrameDecoder.longestFrame
     guard case .mapping = node.content else {
       let form = ScalarForm<Int>.integer(2...longest)
-        .map("a whole number of bytes from 2 to \(longest), or where it stands such as {at: 2, type: uint16}") {
-          $0
-        }
+        .map("a whole number of bytes from 2 to \(longest), or where it stands such as {at: 2, type: uint16}")
+      {
+        $0
+      }
       return outer.read(node, "length", form).map { .fixed($0) }
     }
     var keys = MappingReader(node, "\"length\"", log)
@@ -44,7 +45,8 @@ extension FrameCheck {
     let form = ScalarForm<FrameChecksum>.word(
       FrameChecksum.allCases.map { ($0.rawValue, $0) },
       synonyms: [
-        "sum": "sum8", "crc16": "crc16-modbus", "crc": "crc16-modbus", "modbus": "crc16-modbus", "xor8": "xor",
+        "sum": "sum8", "crc16": "crc16-modbus", "crc": "crc16-modbus", "modbus": "crc16-modbus",
+        "xor8": "xor",
         "bcc": "xor", "lrc": "sum8-negated", "ccitt": "crc16-ccitt",
       ])
     guard case .mapping = node.content else {
@@ -76,7 +78,8 @@ extension FrameCheck {
     case .fixed(let length):
       let sumStart = length - frame.trailer
       if length < least {
-        log.add(node, "a frame of \(length) bytes has no room for its start, checksum and end (\(least) bytes)")
+        log.add(
+          node, "a frame of \(length) bytes has no room for its start, checksum and end (\(least) bytes)")
       } else if let sum = frame.checksum, let sumNode, max(sum.first, sum.last ?? 0) >= sumStart {
         log.add(sumNode, "the checksum stands at byte \(sumStart) and covers only what lies before it")
       }

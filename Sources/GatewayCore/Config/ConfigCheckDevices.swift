@@ -16,6 +16,7 @@ extension ConfigCheck {
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
     reportMixedTalk(devices, nodes)
+    reportSharedLines(devices, nodes)
     return devices
   }
 
@@ -41,7 +42,8 @@ extension ConfigCheck {
       }
       guard other.isAsked != isAsked else { continue }
       let (asked, talker) = isAsked ? (device.name, other.name) : (other.name, device.name)
-      log.add(node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
+      log.add(
+        node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
     }
   }
 

@@ -85,10 +85,13 @@ struct FrameCheck {
 
   /// The key `field`.
   func textPlace(_ keys: inout MappingReader, _ text: FrameText) -> TextPlace? {
-    guard let node = keys.require("field"), let place = keys.read(node, "field", .textPlace) else { return nil }
+    guard let node = keys.require("field"), let place = keys.read(node, "field", .textPlace) else {
+      return nil
+    }
     if case .name = place, text.nameMark.isEmpty {
       log.add(
-        node, "a \"field\" is found by its name only where \"frame\" says with \"names\" what stands between"
+        node,
+        "a \"field\" is found by its name only where \"frame\" says with \"names\" what stands between"
           + " a name and its value, such as \"=\"; else it has a number from 1")
     }
     return place

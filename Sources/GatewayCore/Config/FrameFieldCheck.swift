@@ -7,7 +7,8 @@ struct FrameFieldCheck {
   func field(_ keys: inout MappingReader) -> FrameField {
     guard let frame else {
       for key in [
-        "field", "byte", "type", "order", "bit", "bits", "scale", "offset", "invalid", "suffix", "map", "valid", "sentence",
+        "field", "byte", "type", "order", "bit", "bits", "scale", "offset", "invalid", "suffix", "map",
+        "valid", "sentence",
         "prefix", "request",
       ] { _ = keys.take(key) }
       return FrameField(place: .text(.index(1)))
@@ -71,7 +72,8 @@ struct FrameFieldCheck {
     let node = keys.require("byte")
     let first = node.flatMap { keys.read($0, "byte", .integer(0...FrameDecoder.longestFrame - 1)) }
     keys.refuse("field", "\"field\" is for frames of text; a binary frame has a \"byte\", counted from 0")
-    var layout = LayoutCheck(table: nil, log: log, isFrame: true).layout(&keys) ?? RegisterLayout(type: .uint8)
+    var layout =
+      LayoutCheck(table: nil, log: log, isFrame: true).layout(&keys) ?? RegisterLayout(type: .uint8)
     let isOneByte = [.bool, .int8, .uint8].contains(layout.type)
     let width = isOneByte ? 1 : layout.type.registers * 2
     // The decoder knows bit fields of words; a byte is the low half of one.

@@ -1,6 +1,6 @@
 /// One line of a GPIO chip and what is read from it.
 package struct GPIOLine: Equatable, Sendable {
-  package enum Mode: Equatable, Sendable {
+  package enum Mode: Equatable, BitwiseCopyable, Sendable {
     /// The level, at each period and whenever it changes.
     case level
     /// Each edge, with the kernel's time.
@@ -10,7 +10,7 @@ package struct GPIOLine: Equatable, Sendable {
   }
 
   /// After `isActiveLow` was applied: a rising edge is one from inactive to active.
-  package enum Edge: Equatable, Sendable { case rising, falling, both }
+  package enum Edge: Equatable, BitwiseCopyable, Sendable { case rising, falling, both }
 
   package enum Bias: Equatable, Sendable {
     /// As the board or another program left it.

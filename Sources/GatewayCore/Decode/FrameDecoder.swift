@@ -24,6 +24,8 @@ package struct FrameDecoder: Sendable {
     package var noise: UInt64 = 0
     /// Beginnings of frames that grew too long.
     package var overflows: UInt64 = 0
+
+    package init() {}
   }
 
   package let shape: FrameShape

@@ -7,7 +7,8 @@
 /// count; a journal goes on with readings as `RowEncoder` writes them; a checkpoint, for each window, with
 /// varint point; zigzag varint start (microseconds) and offset; u8 flags, quality, reason and time quality;
 /// varints count, bad; then, if count > 0, last as u8 kind and 8 bytes, and mean, squares, min, max, sum, 8 bytes
-/// each.
+/// each. Behind either, where anything was counted: varint count, and for each pulse total varint point and varint
+/// pulses. (A version that knows no totals stops reading before them.)
 package struct PipelineState: Equatable, Sendable {
   package struct Books: Equatable, Sendable {
     /// Readings made since the stream began, the dropped ones included.
@@ -40,12 +41,25 @@ package struct PipelineState: Equatable, Sendable {
     }
   }
 
+  /// What a pulse point has counted, under its own description as the windows are.
+  package struct PulseTotal: Equatable, Sendable {
+    package var point: PointDescription
+    package var pulses: UInt64
+
+    package init(point: PointDescription, pulses: UInt64) {
+      self.point = point
+      self.pulses = pulses
+    }
+  }
+
   package var books: Books
   package var windows: [OpenWindow]
+  package var totals: [PulseTotal]
 
-  package init(books: Books = Books(), windows: [OpenWindow] = []) {
+  package init(books: Books = Books(), windows: [OpenWindow] = [], totals: [PulseTotal] = []) {
     self.books = books
     self.windows = windows
+    self.totals = totals
   }
 
   /// Gives the windows to an aggregator of possibly another configuration; a point that is gone, or whose
@@ -68,7 +82,7 @@ package struct PipelineState: Equatable, Sendable {
 /// Writes the state behind the rows.
 package enum PipelineStateEncoder {
   private static let version: UInt8 = 1
-  fileprivate enum Kind: UInt8 { case checkpoint = 1, journal }
+  enum Kind: UInt8 { case checkpoint = 1, journal }
 
   package static func append(
     books: PipelineState.Books, checkpoint windows: [WindowAggregator.Accumulator],
@@ -83,6 +97,16 @@ package enum PipelineStateEncoder {
   ) {
     appendHead(books, .journal, count: journal.rowCount, to: &buffer)
     journal.bytes.withBytes { buffer.append($0) }
+  }
+
+  /// To be written last. `totals` are those of the catalogue's points that ever counted.
+  package static func append(totals: [(point: PointIndex, pulses: UInt64)], to buffer: inout ByteBuffer) {
+    guard !totals.isEmpty else { return }
+    buffer.append(varint: UInt64(totals.count))
+    for total in totals {
+      buffer.append(varint: UInt64(total.point))
+      buffer.append(varint: total.pulses)
+    }
   }
 
   /// What one window costs in a checkpoint, at most; an estimate before encoding.
@@ -124,118 +148,7 @@ package enum PipelineStateEncoder {
     buffer.append(fixed: bits)
   }
 
-  fileprivate static func isKnown(_ version: UInt8?) -> Bool { version == Self.version }
-}
-
-/// Rebuilds the pipeline's state from the commits of the newest segment, in their order.
-package struct PipelineReplay: Sendable {
-  private var books = PipelineState.Books()
-  private var catalogue: Catalogue?
-  private var aggregator: WindowAggregator?
-
-  package init() {}
-
-  package var state: PipelineState {
-    guard let catalogue, let aggregator else { return PipelineState(books: books) }
-    return PipelineState(
-      books: books,
-      windows: aggregator.openWindows.map {
-        PipelineState.OpenWindow(point: catalogue.points[Int($0.point)], window: $0)
-      })
-  }
-
-  /// Applies one commit. What cannot be understood is skipped: it costs the readings of that commit in windows.
-  package mutating func apply(_ commit: StoredCommit, catalogue: Catalogue?) {
-    guard let catalogue else { return }
-    adopt(catalogue)
-    commit.payload.withUnsafeBytes { payload in
-      var decoder = RowDecoder(payload, rowCount: commit.rowCount)
-      var closing: [Row] = []
-      while true {
-        guard let next = try? decoder.next() else { break }
-        if case .window = next.body { closing.append(next) }
-      }
-      applyState(decoder.rest)
-      for row in closing { aggregator?.drop(closedBy: row) }
-    }
-  }
-
-  private mutating func adopt(_ next: Catalogue) {
-    guard next.id != catalogue?.id else { return }
-    let before = state
-    // Windows of a restored aggregator are partial anyway, whenever it started.
-    var fresh = WindowAggregator(points: next.points, startedAt: Timestamp(microseconds: .min))
-    _ = before.restore(into: &fresh, points: next.points)
-    (catalogue, aggregator) = (next, fresh)
-  }
-
-  private mutating func applyState(_ bytes: UnsafeRawBufferPointer) {
-    var reader = ByteReader(bytes)
-    guard PipelineStateEncoder.isKnown(reader.byte()), let acquired = reader.varint(),
-      let dropped = reader.varint(), let kind = reader.byte().flatMap(PipelineStateEncoder.Kind.init),
-      let count = reader.varint().flatMap(Int.init(exactly:)), count <= bytes.count
-    else { return }
-    books = PipelineState.Books(acquired: acquired, ringDropped: dropped)
-    let rest = UnsafeRawBufferPointer(rebasing: bytes[reader.index...])
-    switch kind {
-    case .checkpoint: applyCheckpoint(rest, count: count)
-    case .journal: applyJournal(rest, count: count)
-    }
-  }
-
-  private mutating func applyCheckpoint(_ bytes: UnsafeRawBufferPointer, count: Int) {
-    guard let catalogue else { return }
-    var fresh = WindowAggregator(points: catalogue.points, startedAt: Timestamp(microseconds: .min))
-    var reader = ByteReader(bytes)
-    for _ in 0..<count {
-      guard let window = reader.openWindow(), window.point < catalogue.points.count else { return }
-      fresh.restore(window)
-    }
-    aggregator = fresh
-  }
-
-  private mutating func applyJournal(_ bytes: UnsafeRawBufferPointer, count: Int) {
-    var decoder = RowDecoder(bytes, rowCount: count)
-    while let row = try? decoder.next() {
-      guard case .reading(let value) = row.body, row.point < catalogue?.points.count ?? 0,
-        aggregator?.isWindowed(row.point) == true
-      else { continue }
-      let reading = Reading(
-        point: row.point, at: Moment(time: row.time, boot: row.boot), value: value, quality: row.quality,
-        reason: row.reason, timeQuality: row.timeQuality)
-      // The rows of windows that end here were stored by the commit itself.
-      aggregator?.add(reading) { _ in }
-    }
-  }
-}
-
-extension ByteReader {
-  fileprivate mutating func openWindow() -> WindowAggregator.Accumulator? {
-    guard let point = varint().flatMap(PointIndex.init(exactly:)), let start = varint(),
-      let offset = varint(),
-      let flags = byte(), let quality = byte().flatMap(Quality.init),
-      let reason = byte().flatMap(QualityReason.init), let timeQuality = byte().flatMap(TimeQuality.init),
-      let count = varint(), let bad = varint()
-    else { return nil }
-    var window = WindowAggregator.Accumulator(
-      point: point, start: Timestamp(microseconds: RowCodec.unzigzag(start)), isPartial: flags & 1 == 1)
-    window.offset = RowCodec.unzigzag(offset)
-    (window.quality, window.reason, window.timeQuality) = (quality, reason, timeQuality)
-    (window.count, window.bad) = (count, bad)
-    guard count > 0 else { return window }
-    guard let kind = byte(), let bits = fixed(UInt64.self), let mean = double(), let squares = double(),
-      let min = double(), let max = double(), let sum = double()
-    else { return nil }
-    switch kind {
-    case 0: window.last = .double(Double(bitPattern: bits))
-    case 1: window.last = .signed(Int64(bitPattern: bits))
-    default: window.last = .unsigned(bits)
-    }
-    (window.mean, window.squares, window.min, window.max, window.sum) = (mean, squares, min, max, sum)
-    return window
-  }
-
-  private mutating func double() -> Double? { fixed(UInt64.self).map(Double.init(bitPattern:)) }
+  static func isKnown(_ version: UInt8?) -> Bool { version == Self.version }
 }
 
 extension ByteBuffer {

@@ -43,6 +43,14 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case missingField = 32
   /// The device itself says that what it sends is not to be trusted.
   case markedInvalid = 33
+  /// Another program holds the GPIO line.
+  case lineBusy = 40
+  /// The GPIO chip has no such line, or cannot do with it what the point asks.
+  case lineRefused = 41
+  /// The line changed more often than anything that is meant to be read; its changes were left out.
+  case eventStorm = 42
+  /// More edges came than could be taken: the total is too low.
+  case edgesLost = 43
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
@@ -72,6 +80,10 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .unknownException: "unknown-exception"
     case .missingField: "missing-field"
     case .markedInvalid: "marked-invalid"
+    case .lineBusy: "line-busy"
+    case .lineRefused: "line-refused"
+    case .eventStorm: "event-storm"
+    case .edgesLost: "edges-lost"
     }
   }
 }

@@ -40,6 +40,38 @@ package struct Moment: Equatable, BitwiseCopyable, Sendable {
   }
 }
 
+/// The clock of the kernel's own event times (`CLOCK_MONOTONIC`), in nanoseconds; it stands still in suspend.
+package struct MonotonicTime: Hashable, Comparable, BitwiseCopyable, Sendable {
+  package var nanoseconds: Int64
+
+  package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+
+  package static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
+
+  package func advanced(by duration: Duration) -> MonotonicTime {
+    MonotonicTime(nanoseconds: nanoseconds + duration.microseconds * 1000)
+  }
+}
+
+/// All clocks read together, so that an event's time can be told on any of them.
+package struct ClockReading: Equatable, BitwiseCopyable, Sendable {
+  package var monotonic: MonotonicTime
+  package var moment: Moment
+
+  package init(monotonic: MonotonicTime, moment: Moment) {
+    self.monotonic = monotonic
+    self.moment = moment
+  }
+
+  /// The moment of a monotonic time of about now.
+  package func moment(of time: MonotonicTime) -> Moment {
+    let microseconds = (time.nanoseconds - monotonic.nanoseconds) / 1000
+    return Moment(
+      time: Timestamp(microseconds: moment.time.microseconds + microseconds),
+      boot: BootTime(microseconds: moment.boot.microseconds + microseconds))
+  }
+}
+
 /// The kernel's random id of one boot (`/proc/sys/kernel/random/boot_id`), which gives `BootTime` its meaning.
 package struct BootID: Hashable, BitwiseCopyable, Sendable {
   package var high: UInt64

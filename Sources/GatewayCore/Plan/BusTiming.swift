@@ -27,7 +27,7 @@ package struct BusTiming: Equatable, Sendable {
       // 100 Mbit/s; the registers cost next to nothing beside the round trip.
       self.init(
         overhead: Self.network, register: .nanoseconds(160), bit: .nanoseconds(10), lead: Self.network)
-    case .gpio: self.init(overhead: .zero, register: .zero, bit: .zero, lead: .zero)
+    case .gpio, .serial: self.init(overhead: .zero, register: .zero, bit: .zero, lead: .zero)
     }
   }
 

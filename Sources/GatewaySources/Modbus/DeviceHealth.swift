@@ -11,6 +11,7 @@ struct DeviceHealth {
     case failed
   }
 
+  /// Of a Modbus device.
   let unit: UInt8
   var breaker = Breaker()
   /// The longest that the device lately took for the first byte of an answer; nil while it never answered.
@@ -20,7 +21,7 @@ struct DeviceHealth {
   private let firstRequest: Int
   private var outcomes: [Outcome?]
 
-  init(unit: UInt8, meter: DeviceMeter, requests: Range<Int>) {
+  init(unit: UInt8 = 0, meter: DeviceMeter, requests: Range<Int>) {
     self.unit = unit
     self.meter = meter
     firstRequest = requests.lowerBound

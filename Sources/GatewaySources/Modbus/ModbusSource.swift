@@ -293,7 +293,7 @@ extension BusConfig.Link {
     switch self {
     case .modbusTCP(let host, let port), .modbusRTUOverTCP(let host, let port, _):
       "connect to \"\(host):\(port)\""
-    case .modbusRTU(let line): "open \"\(line.device)\""
+    case .modbusRTU(let line), .serial(let line): "open \"\(line.device)\""
     case .gpio(let chip): "open \"\(chip)\""
     }
   }

@@ -9,14 +9,21 @@ struct RequestSplitter {
   /// Reads that one poll may add: a device that refuses everything must not hold up its neighbours.
   private static let mostReads = 16
   /// A register that was illegal while the device started may not be so for ever; it stays alone all the same.
-  private static let secondLook = Duration.seconds(60)
+  private static let secondLook = Duration.seconds(30)
 
+  private let whole: RequestParts
   private var parts: RequestParts
   private var nextLook = BootTime(microseconds: .max)
+  /// The device refused everything: no register is illegal, it is the device that is not ready. Until then the
+  /// request is not split again.
+  private var nextSplit = BootTime(microseconds: .min)
   /// Something is known that the parts do not show yet.
   private var isUnsettled = false
 
-  init(_ request: PollRequest) { parts = RequestParts(request.spans, request.terms) }
+  init(_ request: PollRequest) {
+    whole = RequestParts(request.spans, request.terms)
+    parts = whole
+  }
 
   /// Calls `read` for each part that is to be read, and `illegal` for each that is not; together they cover each
   /// of the request's items at least once, the last call for an item being its outcome.
@@ -27,7 +34,7 @@ struct RequestSplitter {
     if looksAgain { nextLook = now.advanced(by: Self.secondLook) }
     if parts.parts.count == 1, !parts.hasIllegal {
       let only = parts.parts[0]
-      guard read(only, parts.span(of: only)) == .refused else { return }
+      guard read(only, parts.span(of: only)) == .refused, now >= nextSplit else { return }
       isUnsettled = true
       var walk = Walk(tried: [], reads: Self.mostReads)
       _ = split(only, &walk, read)
@@ -50,6 +57,7 @@ struct RequestSplitter {
     /// Reads that may still be added.
     var reads: Int
     var isComplete = true
+    var hasRead = false
   }
 
   /// Whether the whole part was read.
@@ -59,6 +67,7 @@ struct RequestSplitter {
     switch read(part, parts.span(of: part)) {
     case .read:
       if part.count == 1 { parts.pardon(part.lowerBound) }
+      walk.hasRead = true
       walk.tried.append(part)
       return true
     case .unknown:
@@ -94,6 +103,11 @@ struct RequestSplitter {
   }
 
   private mutating func finish(_ walk: Walk, at now: BootTime) {
+    guard walk.hasRead || !walk.isComplete else {
+      (parts, isUnsettled) = (whole, false)
+      nextSplit = now.advanced(by: Self.secondLook)
+      return
+    }
     parts.settle(walk.tried, isComplete: walk.isComplete)
     isUnsettled = !walk.isComplete
     if parts.hasIllegal, nextLook == BootTime(microseconds: .max) {

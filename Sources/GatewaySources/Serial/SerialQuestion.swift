@@ -121,7 +121,8 @@ extension SerialSource {
     case .timeout where !answered[..<ask.points.count].contains(true):
       healths[ask.device].breaker.failed(at: SystemClock.boot, random: .random(in: 0..<1))
       meter.record(.timeout)
-      meter.record(error: "cannot read device \"\(name)\": no answer within \(timeout.microseconds / 1000) ms")
+      meter.record(
+        error: "cannot read device \"\(name)\": no answer within \(timeout.microseconds / 1000) ms")
     case .timeout:
       healths[ask.device].breaker.answered()
       meter.record(.timeout)

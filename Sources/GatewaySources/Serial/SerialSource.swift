@@ -1,5 +1,5 @@
 package import GatewayCore
-internal import GatewaySystem
+package import GatewaySystem
 internal import Synchronization
 
 /// A serial line: takes what its devices say by themselves, or asks them.
@@ -11,7 +11,7 @@ internal import Synchronization
 /// thrown away before the next question. A port that went is back within seconds of its return. Allocates nothing
 /// while all goes well. One thread.
 package final class SerialSource: Source {
-  package let interruption = Interruption()
+  package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
   package let readingsPerSecond: Double
@@ -47,7 +47,8 @@ package final class SerialSource: Source {
   /// Frames of a talker are expected at each `every`, but a gust meter may say more.
   private static let usualRate = 20.0
 
-  package init(_ setup: SourceSetup) {
+  package init(_ setup: SourceSetup) throws(SystemError) {
+    interruption = try Interruption()
     guard case .serial(let line) = setup.bus.link else {
       preconditionFailure("BUG: bus \(setup.bus.name) is no serial line")
     }
@@ -188,7 +189,9 @@ package final class SerialSource: Source {
       count += 1
       healths[device].record(.failed, request: place)
     }
-    if count > before, link.isOpen { noteSilence(device, longest: heard[points[0]].duration(to: moment.boot)) }
+    if count > before, link.isOpen {
+      noteSilence(device, longest: heard[points[0]].duration(to: moment.boot))
+    }
   }
 
   // MARK: What a technician wants to know

@@ -1,30 +1,32 @@
 internal import CSystem
 internal import GatewayCore
-internal import GatewaySystem
 internal import Glibc
 
 /// Waits for many descriptors at once (epoll, level-triggered). Any thread may add and change; one waits.
-struct EventPoll: ~Copyable, Sendable {
-  struct Event: BitwiseCopyable, Sendable {
+package struct EventPoll: ~Copyable, Sendable {
+  package struct Event: BitwiseCopyable, Sendable {
     /// What `add` was given.
-    var token: UInt64
-    var isReadable: Bool
-    var isWritable: Bool
+    package var token: UInt64
+    package var isReadable: Bool
+    package var isWritable: Bool
   }
 
-  private let descriptor: FileDescriptor
+  private let epoll: FileDescriptor
 
-  init() throws(SystemError) {
+  package init() throws(SystemError) {
     let number = epoll_create1(Int32(EPOLL_CLOEXEC))
     let code = errno
     guard number >= 0 else { throw SystemError("cannot make an epoll descriptor", code: code) }
-    descriptor = FileDescriptor(owning: number)
+    epoll = FileDescriptor(owning: number)
   }
 
-  /// A descriptor leaves by being closed.
-  func add(_ number: Int32, token: UInt64) { control(EPOLL_CTL_ADD, number, token, EPOLLIN.rawValue) }
+  /// Readable while one of them is ready; for waiting on it together with others.
+  package var descriptor: Int32 { epoll.number }
 
-  func change(_ number: Int32, token: UInt64, reads: Bool, writes: Bool) {
+  /// A descriptor leaves by being closed.
+  package func add(_ number: Int32, token: UInt64) { control(EPOLL_CTL_ADD, number, token, EPOLLIN.rawValue) }
+
+  package func change(_ number: Int32, token: UInt64, reads: Bool, writes: Bool) {
     let wanted = (reads ? EPOLLIN.rawValue : 0) | (writes ? EPOLLOUT.rawValue : 0)
     control(EPOLL_CTL_MOD, number, token, wanted)
   }
@@ -33,17 +35,17 @@ struct EventPoll: ~Copyable, Sendable {
     var event = epoll_event()
     event.events = events
     event.data.u64 = token
-    let result = epoll_ctl(descriptor.number, operation, number, &event)
+    let result = epoll_ctl(epoll.number, operation, number, &event)
     precondition(
       result == 0 || errno == ENOMEM || errno == ENOSPC, "BUG: polling a descriptor that is closed")
   }
 
   /// Fills `events` with what is ready; waits for ever when `timeout` is nil. Errors and hang-ups count as
   /// readable: the read tells.
-  func wait(into events: inout [Event], timeout: Duration?) {
+  package func wait(into events: inout [Event], timeout: Duration?) {
     events.removeAll(keepingCapacity: true)
     withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { room in
-      let count = Self.wait(descriptor.number, room, timeout)
+      let count = Self.wait(epoll.number, room, timeout)
       for index in 0..<Int(max(count, 0)) {
         let mask = room[index].events
         let isReadable = mask & (EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0
