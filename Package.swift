@@ -75,7 +75,7 @@ let package = Package(
       "gateway-bench",
       [
         "GatewayCore", "GatewaySystem", "GatewaySources", "GatewayStore", "GatewayUplink",
-        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing",
+        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing", "CModbus",
       ]),
 
     tests("GatewayCore", ["GatewayCore"]),
