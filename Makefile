@@ -7,7 +7,7 @@ PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-d
 DESTDIR ?=
 PREFIX ?= /usr
 
-.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills
+.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution
 
 all: release
 
@@ -51,6 +51,10 @@ sanitize-thread: deps
 # 200 kills at random moments, with the release binaries.
 kills: release
 	GATEWAY_KILLS=200 GATEWAY_BINARIES=$(abspath $(BIN)) swift test --filter KillTests
+
+# A million polls on lines where every 33rd answer is late, foreign or corrupt: not one value of another question.
+attribution: release
+	$(BIN)/gateway-bench attribution --polls 1000000
 
 bench: release
 	$(BIN)/gateway-bench
