@@ -31,13 +31,15 @@ package struct PeriodErrors: Equatable, Sendable {
   }
 }
 
-/// Notes when each request (server, unit, function, address) that no fault struck came. Bounded: what is beyond is not noted.
+/// Notes when each request (server, unit, function, address) that no fault struck came. Bounded: what is beyond is
+/// not noted.
 struct PeriodRecorder: Sendable {
   private static let maximumErrors = 8_000_000
   private static let maximumRequests = 1_000_000
 
   let period: Duration
   private var last: [UInt64: BootTime] = [:]
+  /// Microseconds; a period of more than half an hour would not fit.
   private var errors: [Int32] = []
 
   init(period: Duration) { self.period = period }
