@@ -47,7 +47,9 @@ final class BenchLines {
     for line in links.indices {
       for unit in units(line) {
         text += "  - name: d\(line)-\(unit)\n    bus: l\(line)\n    unit: \(unit)\n    points:\n"
-        for register in 0..<registers { text += "      - {name: r\(register), at: holding \(register), type: uint16}\n" }
+        for register in 0..<registers {
+          text += "      - {name: r\(register), at: holding \(register), type: uint16}\n"
+        }
       }
     }
     return text

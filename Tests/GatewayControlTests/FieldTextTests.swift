@@ -162,6 +162,19 @@ extension ChipReport {
         """)
   }
 
+  @Test func aSingleShowsNoDigitsThatNobodySent() throws {
+    #expect(
+      try text(.words([0x199A, 0x4366], as: .float32, nil)) == """
+        lan  unit 7  input 40-41
+          199A 4366
+          CDAB          230.1 likeliest
+          DCBA  2.3092602e+23
+          ABCD   1.595045e-23
+          BADC -3.1722265e-23
+
+        """)
+  }
+
   @Test func withAnOrderOneValueIsShown() throws {
     let order = ByteOrder(wordsReversed: false, bytesSwapped: false)
     #expect(

@@ -184,9 +184,11 @@ package struct RegisterText {
 
   private static func cell(_ reading: Decoded, _ type: RegisterType) -> TextCell {
     switch reading {
-    // The digits that a single has; as a double it would show digits that nobody sent.
-    case .value(.double(let number)) where type == .float32:
+    // The digits that a single has; as a double it would show digits that nobody sent. A whole number is exact.
+    case .value(.double(let number)) where type == .float32 && number.rounded() != number:
       TextCell(Quantities.text(.double(Double(Float(number).description) ?? number)))
+    case .value(.double(let number)) where type == .float32 && number.magnitude >= 1e9:
+      TextCell(Float(number).description)
     case .value(let value): TextCell(Quantities.text(value))
     case .notANumber: TextCell("not a number", .faint)
     }
