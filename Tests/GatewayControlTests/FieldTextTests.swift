@@ -169,7 +169,7 @@ extension ChipReport {
           199A 4366
           CDAB          230.1 likeliest
           DCBA  2.3092602e+23
-          ABCD   1.595045e-23
+          ABCD  1.5950449e-23
           BADC -3.1722265e-23
 
         """)
