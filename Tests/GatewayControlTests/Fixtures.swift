@@ -275,3 +275,12 @@ func withServer(
   defer { server.stop() }
   try body(scratch.socket, cabinet)
 }
+
+/// Tries for ten seconds.
+func eventually(_ condition: () -> Bool) -> Bool {
+  for _ in 0..<1000 {
+    if condition() { return true }
+    usleep(10_000)
+  }
+  return false
+}
