@@ -46,6 +46,10 @@ int posix_openpt(int);
 int grantpt(int);
 int unlockpt(int);
 int ptsname_r(int, char *, size_t);
+/* prctl(2) is variadic. How late the calling thread's timers may strike; 50 us unless told otherwise. */
+static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
+  return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
+}
 /* struct ucred is a GNU extension: who is at the other end of a Unix socket. */
 static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *group) {
   struct { int32_t pid; uint32_t uid; uint32_t gid; } credentials;

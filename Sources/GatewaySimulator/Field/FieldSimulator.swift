@@ -85,7 +85,7 @@ package final class FieldSimulator: Sendable {
   }
 
   private static func run(_ core: Core) {
-    sharpenTimers()
+    WorkerThread.sharpenTimers()
     var events: [EventPoll.Event] = []
     var due = core.engine.withLock { $0.nextDue }
     while !core.isStopping.load(ordering: .acquiring) {
