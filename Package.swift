@@ -79,7 +79,7 @@ let package = Package(
       ]),
 
     tests("GatewayCore", ["GatewayCore"]),
-    tests("GatewaySystem", ["GatewaySystem", "GatewayCore"]),
+    tests("GatewaySystem", ["GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     .testTarget(
       name: "GatewayYAMLTests", dependencies: ["GatewayYAML", "GatewaySystem", "GatewayCore"],
       exclude: ["Fixtures"], swiftSettings: house),

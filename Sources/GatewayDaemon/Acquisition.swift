@@ -9,6 +9,7 @@ final class Acquisition: Sendable {
     let config: BusConfig
     let meter: BusMeter
     let heartbeat: Heartbeat
+    /// Where a technician's questions to it wait.
     let desk: BusDesk
     let runner: SourceRunner
     let port: SourcePort
@@ -84,6 +85,8 @@ final class Acquisition: Sendable {
       config: bus, meter: setup.meter, heartbeat: heartbeat, desk: desk, runner: try ends.0.get(),
       port: ends.1)
   }
+
+  func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 

@@ -2,7 +2,7 @@ internal import CSystem
 package import GatewayCore
 internal import Glibc
 
-/// The owner of one open serial port (a terminal in raw mode), the only place that sets one up.
+/// The owner of one open serial port: a terminal in raw mode.
 ///
 /// Promises: no call blocks but `send` under an RTS-switched driver, for as long as the bytes take; the port is
 /// what its configuration says or was not opened; nobody else uses it meanwhile, as far as others look; that the
@@ -70,18 +70,6 @@ package struct SerialPort: ~Copyable {
     case .success: throw Failure(action: action, cause: "it takes no more bytes")
     case .failure(let error): throw Failure(action: action, cause: SystemError.text(error.code))
     }
-  }
-
-  /// Throws away what came and was not received.
-  package borrowing func discardInput() { tcflush(file.number, TCIFLUSH) }
-
-  /// Waits until bytes come or the port goes; whether it did.
-  package borrowing func wait(timeout: Duration) -> Bool {
-    var entry = pollfd(fd: file.number, events: Int16(POLLIN), revents: 0)
-    let microseconds = max(timeout.microseconds, 0)
-    var limit = timespec(
-      tv_sec: Int(microseconds / 1_000_000), tv_nsec: Int(microseconds % 1_000_000 * 1000))
-    return ppoll(&entry, 1, &limit, nil) > 0
   }
 
   /// Whether the device hung up: an adapter that was pulled out.

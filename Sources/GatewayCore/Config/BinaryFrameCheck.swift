@@ -10,7 +10,8 @@ extension FrameCheck {
     frame.checksum = sumNode.flatMap { checksum($0, keys) }
     if let lengthNode, length != nil { checkLength(frame, lengthNode, sumNode) }
     var checked = Checked(type: .binary, config: FrameConfig(shape: .binary(frame)))
-    checked.request = keys.optional("request", .hexadecimal(1...255)) ?? []
+    checked.request =
+      keys.take("request").map { keys.read($0, "request", .hexadecimal(1...255)) ?? [0] } ?? []
     return checked
   }
 

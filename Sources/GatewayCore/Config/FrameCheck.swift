@@ -37,7 +37,7 @@ struct FrameCheck {
     let delimiter = keys.optional("delimiter", .ascii(1...8)) ?? [0x0A]
     var frame = Checked(type: type, config: FrameConfig(shape: .lines(delimiter: delimiter)))
     if type == .ascii {
-      frame.request = keys.optional("request", .ascii(1...255)) ?? []
+      frame.request = keys.take("request").map { keys.read($0, "request", .ascii(1...255)) ?? [0] } ?? []
     } else {
       keys.refuse("request", "\"request\" is for the types ascii and binary; a line comes unasked")
     }
@@ -45,7 +45,8 @@ struct FrameCheck {
     let decimal = ScalarForm<Bool>.word([("point", false), ("comma", true)])
     frame.config.text.usesDecimalComma = keys.optional("decimal", decimal) ?? false
     frame.config.text.separator = separator(&keys, usesDecimalComma: frame.config.text.usesDecimalComma)
-    frame.config.text.nameMark = keys.optional("names", .ascii(1...4)) ?? []
+    // What is there but cannot be read must not be missed a second time at each point.
+    frame.config.text.nameMark = keys.take("names").map { keys.read($0, "names", .ascii(1...4)) ?? [0] } ?? []
     frame.validity = validity(&keys, frame.config.text)
     return frame
   }
@@ -62,11 +63,11 @@ struct FrameCheck {
   }
 
   private func nmea(_ keys: inout MappingReader) -> Checked {
-    let selector = keys.optional("sentence", .sentence) ?? []
+    let selector = keys.take("sentence").map { keys.read($0, "sentence", .sentence) ?? [0] }
     let isNeeded = ScalarForm<Bool>.word([("required", true), ("optional", false)])
     let needsChecksum = keys.optional("checksum", isNeeded) ?? true
     var frame = Checked(type: .nmea, config: FrameConfig(shape: .nmea(needsChecksum: needsChecksum)))
-    frame.selector = selector
+    frame.selector = selector ?? []
     frame.validity = validity(&keys, frame.config.text)
     return frame
   }
@@ -79,6 +80,9 @@ struct FrameCheck {
     let word = ScalarForm<[UInt8]>.ascii(1...32)
     guard let node = keys.require("is") else { return nil }
     let nodes = if case .sequence(let elements) = node.content { elements } else { [node] }
+    if nodes.isEmpty {
+      log.add(node, "\"is\" should be the text of a good frame, or a list of such, not an empty one")
+    }
     let words = nodes.compactMap { keys.read($0, "is", word) }
     return place.map { FrameValidity(place: $0, words: words) }
   }

@@ -1,24 +1,24 @@
 internal import CSystem
-internal import GatewaySystem
+package import GatewaySystem
 internal import Glibc
 
 /// A serial port that exists only here: a pty pair behind a symbolic link that keeps its name when the port comes back
 /// under another number. The far end stays open on our side, so that a gateway may close and open it at will; it is
 /// raw, and what nobody reads is lost once it is full. Owned by one thread at a time.
-struct PseudoTerminal: ~Copyable {
-  let link: String
+package struct PseudoTerminal: ~Copyable {
+  package let link: String
   /// The device behind the link; stays when unplugged, so that the next one differs.
   private var name = ""
   private var farEnd: FileDescriptor?
 
-  init(link: String) { self.link = link }
+  package init(link: String) { self.link = link }
 
   deinit { if isPlugged { Self.removeLink(link) } }
 
-  var isPlugged: Bool { farEnd != nil }
+  package var isPlugged: Bool { farEnd != nil }
 
   /// Makes a new pair and the link to it; returns the near end.
-  mutating func plug() throws(SystemError) -> FileDescriptor {
+  package mutating func plug() throws(SystemError) -> FileDescriptor {
     let first = try Self.openMaster()
     if try Self.name(of: first) != name { return try plug(first) }
     // The kernel gives out the lowest free number: while the old one is held, a new adapter gets another.
@@ -43,7 +43,7 @@ struct PseudoTerminal: ~Copyable {
   }
 
   /// The link goes; whoever holds the far end sees a hang-up as soon as the near end is closed.
-  mutating func unplug() {
+  package mutating func unplug() {
     guard isPlugged else { return }
     Self.removeLink(link)
     farEnd = nil

@@ -70,11 +70,6 @@ final class SerialLink {
     }
   }
 
-  /// Waits for at most `timeout` until bytes came or the port went; whether it did.
-  func wait(timeout: Duration) -> Bool { port?.wait(timeout: timeout) ?? false }
-
-  func discardInput() { port?.discardInput() }
-
   private func close(_ cause: String) {
     port = nil
     // The adapter may be back at once, under another number.

@@ -4,8 +4,6 @@ internal import Synchronization
 
 /// A question to a device that does not talk by itself, and its answer.
 extension SerialSource {
-  /// A stop is noticed after this at the latest.
-  private static let longestWait = Duration.milliseconds(100)
   /// After a question without answer the line must be quiet for so long before the next one.
   private static let quiet = Duration.milliseconds(50)
 
@@ -49,19 +47,23 @@ extension SerialSource {
 
   /// Throws away what came since the last answer; where that is still missing, until the line is quiet.
   private func settle() {
-    guard awaitsLate else { return discardUnasked() }
-    let start = SystemClock.boot
-    while link.wait(timeout: Self.quiet), start.duration(to: SystemClock.boot) < timeout {
-      guard link.isOpen, !interruption.isInterrupted else { return }
-      discardUnasked()
-    }
+    discardUnasked()
+    guard awaitsLate else { return }
+    let end = SystemClock.boot.advanced(by: timeout)
+    repeat {
+      let quietEnd = SystemClock.boot.advanced(by: Self.quiet)
+      if interruption.wait(until: quietEnd, or: link.descriptor) { return }
+    } while discardUnasked() && SystemClock.boot < end
   }
 
-  /// What comes while nobody is asked: an answer that is late, or talk.
-  func discardUnasked() {
+  /// What comes while nobody is asked: an answer that is late, or talk. Whether there was any.
+  @discardableResult
+  func discardUnasked() -> Bool {
+    var came = false
     while true {
       let received = link.receive(into: chunk)
-      guard received > 0 else { return }
+      guard received > 0 else { return came }
+      came = true
       let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<received])
       meter.record(awaitsLate ? .late : .noise, frame: bytes, at: SystemClock.moment)
     }
@@ -75,8 +77,9 @@ extension SerialSource {
     var (missing, isBroken) = (ask.points.count, false)
     while missing > 0 {
       let now = SystemClock.boot
-      guard now < deadline, !interruption.isInterrupted else { return isBroken ? .badAnswer : .timeout }
-      guard link.wait(timeout: min(now.duration(to: deadline), Self.longestWait)) else { continue }
+      guard now < deadline, !interruption.wait(until: deadline, or: link.descriptor) else {
+        return isBroken ? .badAnswer : .timeout
+      }
       let received = link.receive(into: chunk)
       guard link.isOpen else { return .disconnected }
       let moment = SystemClock.moment
