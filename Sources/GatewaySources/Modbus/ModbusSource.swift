@@ -16,6 +16,8 @@ package final class ModbusSource: Source {
   /// An adapter or a server that comes back is in use again within 5 s.
   private static let longestConnectWait = Duration.seconds(4)
 
+  private static let strangersDue = Duration.milliseconds(50)
+
   package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
@@ -269,10 +271,11 @@ package final class ModbusSource: Source {
     }
   }
 
-  /// A stranger may cost no more than a dead device does.
+  /// A stranger may cost no more than a dead device does, but is given the time that most devices need: the
+  /// technician who scans a fast bus wants to find the slow ones too.
   private func patience(forUnit unit: UInt8) -> Duration {
     let isTrusted = healths.contains { $0.unit == unit && $0.breaker.trusts }
-    return isTrusted ? bus.timeout : min(bus.timeout, load.bearable())
+    return isTrusted ? bus.timeout : min(bus.timeout, max(load.bearable(), Self.strangersDue))
   }
 
   /// Whatever a unit answers, it is there; then it is asked what it is.
