@@ -75,11 +75,11 @@ let package = Package(
       "gateway-bench",
       [
         "GatewayCore", "GatewaySystem", "GatewaySources", "GatewayStore", "GatewayUplink",
-        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing",
+        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing", "CModbus",
       ]),
 
     tests("GatewayCore", ["GatewayCore"]),
-    tests("GatewaySystem", ["GatewaySystem", "GatewayCore"]),
+    tests("GatewaySystem", ["GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     .testTarget(
       name: "GatewayYAMLTests", dependencies: ["GatewayYAML", "GatewaySystem", "GatewayCore"],
       exclude: ["Fixtures"], swiftSettings: house),

@@ -9,6 +9,8 @@ final class Acquisition: Sendable {
     let config: BusConfig
     let meter: BusMeter
     let heartbeat: Heartbeat
+    /// Where a technician's questions to it wait.
+    let desk: BusDesk
     let runner: SourceRunner
     let port: SourcePort
   }
@@ -63,7 +65,8 @@ final class Acquisition: Sendable {
   ) throws(SystemError) -> Bus {
     let bus = setup.bus
     let heartbeat = Heartbeat(name: "bus \(bus.name)", patience: bus.timeout + patienceBeyondTimeout)
-    let source = setup.makeSource()
+    let source = try setup.makeSource()
+    let desk = BusDesk()
     let ends: (Result<SourceRunner, SystemError>, SourcePort) = ReadingRing.make(
       minimum: SourceRunner.ringCapacity(for: source)
     ) { producer, consumer in
@@ -72,14 +75,18 @@ final class Acquisition: Sendable {
         runner = .success(
           try SourceRunner(
             name: bus.name, source: source, share: share, producer: producer, meter: setup.meter,
-            heartbeat: heartbeat, wake: { wake.raise() }))
+            desk: desk, heartbeat: heartbeat, wake: { wake.raise() }))
       } catch {
         runner = .failure(error)
       }
       return (runner, SourcePort(consumer: consumer, meter: setup.meter))
     }
-    return Bus(config: bus, meter: setup.meter, heartbeat: heartbeat, runner: try ends.0.get(), port: ends.1)
+    return Bus(
+      config: bus, meter: setup.meter, heartbeat: heartbeat, desk: desk, runner: try ends.0.get(),
+      port: ends.1)
   }
+
+  func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 

@@ -189,9 +189,10 @@ package final class Gateway: Sendable {
       lastSuccess: status.lastSuccess, lastError: status.lastError, retryIn: status.retryIn)
   }
 
-  package var liveValues: [StatusSnapshot.Point] {
-    running.withLock { $0.acquisition }.pipeline.live.snapshot
-  }
+  /// What acquires at present; a reload replaces it.
+  var acquisition: Acquisition { running.withLock { $0.acquisition } }
+
+  package var liveValues: [StatusSnapshot.Point] { acquisition.pipeline.live.snapshot }
 
   /// Asks every forwarder to send now; returns the rows that are queued.
   package func flush() -> UInt64 {

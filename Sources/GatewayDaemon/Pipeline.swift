@@ -122,7 +122,10 @@ private struct PipelineWorker: ~Copyable {
     base = setup.state.books
     committedBooks = setup.state.books
     pulses = setup.pulses
-    committedTotals = setup.pulses.map(\.counter.total)
+    // What is stored, not what the counters say by now: sources may have begun to count.
+    let stored = Dictionary(
+      setup.state.totals.map { ($0.point.name, $0.pulses) }, uniquingKeysWith: { first, _ in first })
+    committedTotals = setup.pulses.map { stored[setup.catalogue.points[Int($0.point)].name] ?? 0 }
     aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
     hasWindows = catalogue.points.contains { $0.window != .raw }
     firstSeq = setup.nextSeq

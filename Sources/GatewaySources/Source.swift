@@ -1,4 +1,5 @@
 package import GatewayCore
+package import GatewaySystem
 
 /// A bus as its thread sees it: requests with periods and a way to carry one out, and perhaps a descriptor on
 /// which readings come unasked. All members but `interruption` belong to the thread that runs the source;
@@ -28,10 +29,26 @@ package protocol Source: AnyObject {
 
   /// Takes what came on `descriptor`, without blocking; called again while it is readable.
   func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll
+
+  /// By how much all periods have to be longer, because the bus cannot keep them: 1 or more.
+  var stretch: Double { get }
+
+  /// How long `answer` may take.
+  func time(for inquiry: BusInquiry) -> Duration
+
+  /// Asks the bus what a technician wants to know.
+  func answer(_ inquiry: BusInquiry) -> BusFinding
 }
 
 extension Source {
   package var descriptor: Int32? { nil }
+  package var stretch: Double { 1 }
+
+  package func time(for inquiry: BusInquiry) -> Duration { .zero }
+
+  package func answer(_ inquiry: BusInquiry) -> BusFinding {
+    .failed(.illegalFunction, cause: "this bus has no registers")
+  }
 
   package func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll {
     preconditionFailure("BUG: a source without a descriptor received")
@@ -61,11 +78,12 @@ package struct SourceSetup: Sendable {
     self.timeQuality = timeQuality
   }
 
-  /// Opens nothing yet.
-  package func makeSource() -> any Source {
+  /// Opens no port yet.
+  package func makeSource() throws(SystemError) -> any Source {
     switch bus.link {
-    case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: ModbusSource(self)
-    case .gpio: GPIOSource(self)
+    case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: try ModbusSource(self)
+    case .gpio: try GPIOSource(self)
+    case .serial: try SerialSource(self)
     }
   }
 }

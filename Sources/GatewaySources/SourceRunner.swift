@@ -17,12 +17,14 @@ package final class SourceRunner: Sendable {
   /// The source belongs to the runner from now on.
   package init(
     name: String, source: any Source, share: Double, producer: consuming ReadingRing.Producer,
-    meter: BusMeter, heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void
+    meter: BusMeter, desk: BusDesk = BusDesk(), heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void
   ) throws(SystemError) {
     self.name = name
+    let signal = try EventSignal()
+    desk.attend { signal.raise() }
     loop = SourceLoop(
-      source: source, share: share, producer: producer, meter: meter, heartbeat: heartbeat, wake: wake,
-      signal: try EventSignal())
+      source: source, share: share, producer: producer, meter: meter, desk: desk, heartbeat: heartbeat,
+      wake: wake, signal: signal)
   }
 
   deinit { stop() }
@@ -63,11 +65,16 @@ private final class SourceLoop: @unchecked Sendable {
   private static let startGrid = Duration.milliseconds(50)
   /// The thread shows a sign of life at least this often.
   private static let longestWait = Duration.seconds(1)
+  /// On a bus without free time a technician's question takes the place of a poll after so long.
+  private static let longestErrandWait = Duration.seconds(1)
 
   private let source: any Source
   private let share: Double
   private var producer: ReadingRing.Producer
   private let meter: BusMeter
+  private let desk: BusDesk
+  /// A technician's question that waits for its time.
+  private var errand: BusErrand?
   private let heartbeat: Heartbeat
   private let wake: @Sendable () -> Void
   private let signal: EventSignal
@@ -77,12 +84,13 @@ private final class SourceLoop: @unchecked Sendable {
 
   init(
     source: any Source, share: Double, producer: consuming ReadingRing.Producer, meter: BusMeter,
-    heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void, signal: EventSignal
+    desk: BusDesk, heartbeat: Heartbeat, wake: @escaping @Sendable () -> Void, signal: EventSignal
   ) {
     self.source = source
     self.share = share
     self.producer = producer
     self.meter = meter
+    self.desk = desk
     self.heartbeat = heartbeat
     self.wake = wake
     self.signal = signal
@@ -99,6 +107,8 @@ private final class SourceLoop: @unchecked Sendable {
   }
 
   func run() {
+    WorkerThread.sharpenTimers()
+    defer { desk.close() }
     var now = SystemClock.boot
     // All buses count from the same grid, so that steps that fall together wake the processor once.
     let grid = Self.startGrid.microseconds
@@ -111,16 +121,38 @@ private final class SourceLoop: @unchecked Sendable {
         let poll = source.poll(tick.request, at: now, into: room)
         publish(poll.count)
         now = poll.moment.boot
+        schedule.stretch = source.stretch
+        if attend(before: schedule.nextDue) { now = SystemClock.boot }
+      } else if attend(before: schedule.nextDue) {
+        now = SystemClock.boot
       } else {
         now = rest(until: schedule.nextDue)
       }
     }
   }
 
+  /// Asks the bus one thing for a technician, if there is time for it before the next poll, or it waited for too
+  /// long; whether it did.
+  private func attend(before due: BootTime?) -> Bool {
+    if errand == nil { errand = desk.next() }
+    guard let errand else { return false }
+    let now = SystemClock.boot
+    let isFree = due.map { now.duration(to: $0) >= source.time(for: errand.inquiry) } ?? true
+    let isPatient = errand.waitsSince.duration(to: now) < Self.longestErrandWait
+    guard isFree || !isPatient || errand.isCancelled else { return false }
+    self.errand = nil
+    if !errand.isCancelled { errand.finish(source.answer(errand.inquiry)) }
+    return true
+  }
+
   /// Sleeps until then, or for a while if that is far, or until readings come unasked; returns the time.
   private func rest(until due: BootTime?) -> BootTime {
     let now = SystemClock.boot
-    let wait = due.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
+    var wait = due.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
+    if let errand {
+      // It found no room before the next poll; at the latest it is asked when its patience ends.
+      wait = min(wait, now.duration(to: errand.waitsSince.advanced(by: Self.longestErrandWait)))
+    }
     guard wait > .zero || source.descriptor != nil else { return now }
     let came = signal.wait(timeout: max(wait, .zero), or: source.descriptor)
     if came.descriptor { publish(source.receive(into: room).count) }

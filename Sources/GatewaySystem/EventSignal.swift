@@ -35,9 +35,14 @@ package final class EventSignal: Sendable {
   package func wait(timeout: Duration?) -> Bool { wait(timeout: timeout, or: nil).raised }
 
   /// The same, and also until `descriptor` is readable or at its end.
-  package func wait(
-    timeout: Duration?, or descriptor: Int32?
-  ) -> (raised: Bool, descriptor: Bool) {
+  package func wait(timeout: Duration?, or descriptor: Int32?) -> (raised: Bool, descriptor: Bool) {
+    let seen = poll(timeout: timeout, or: descriptor)
+    // Most waits end by time: then there is nothing to lower, and a system call to save.
+    return (seen.raised && lower(), seen.descriptor)
+  }
+
+  /// The same without lowering the signal.
+  package func poll(timeout: Duration?, or descriptor: Int32?) -> (raised: Bool, descriptor: Bool) {
     var entries = (
       pollfd(fd: event.number, events: Int16(POLLIN), revents: 0),
       pollfd(fd: descriptor ?? -1, events: Int16(POLLIN), revents: 0)
@@ -53,8 +58,6 @@ package final class EventSignal: Sendable {
         _ = ppoll(entries.baseAddress, nfds_t(entries.count), nil, nil)
       }
     }
-    // Most waits end by time: then there is nothing to lower, and a system call to save.
-    let isRaised = entries.0.revents & Int16(POLLIN) != 0 && lower()
-    return (isRaised, entries.1.revents != 0)
+    return (entries.0.revents & Int16(POLLIN) != 0, entries.1.revents != 0)
   }
 }

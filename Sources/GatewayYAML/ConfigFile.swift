@@ -1,7 +1,7 @@
 package import GatewayCore
 package import GatewaySystem
 
-/// From a file's name to a configuration that can be run. Nothing else is opened.
+/// From a file's name to a configuration that can be run. Beside it only the profiles that it names are opened.
 package enum ConfigFile {
   package enum Failure: Error, CustomStringConvertible, Sendable {
     /// The file could not be read at all.
@@ -22,15 +22,19 @@ package enum ConfigFile {
     do throws(SystemError) {
       bytes = try readFile(path, limit: YAMLReader.maximumBytes)
     } catch { throw .unreadable(error) }
-    do throws(ConfigProblems) { return try check(bytes, file: path) } catch { throw .wrong(error) }
+    do throws(ConfigProblems) {
+      return try check(bytes, file: path, profiles: ProfileStore(beside: path))
+    } catch { throw .wrong(error) }
   }
 
   /// `file` is only repeated in the problems.
-  package static func check(_ bytes: [UInt8], file: String) throws(ConfigProblems) -> GatewayConfig {
+  package static func check(
+    _ bytes: [UInt8], file: String, profiles: ProfileStore = ProfileStore(places: [])
+  ) throws(ConfigProblems) -> GatewayConfig {
     let root: ConfigNode
     do throws(ConfigProblem) { root = try YAMLReader.read(bytes) } catch {
       throw ConfigProblems(file: file, [error])
     }
-    return try ConfigCheck.check(root, file: file)
+    return try ConfigCheck.check(root, file: file, profiles: profiles.profiles(for: root))
   }
 }

@@ -11,14 +11,23 @@ package enum YAMLReader {
   /// The contract's files are six levels deep. Bounds the recursion here and wherever the tree is walked.
   package static let maximumDepth = 32
 
-  package static func read(_ bytes: [UInt8]) throws(ConfigProblem) -> ConfigNode {
+  /// `file` is the name that nodes and problems bear; none for the configuration itself.
+  package static func read(_ bytes: [UInt8], file: String? = nil) throws(ConfigProblem) -> ConfigNode {
+    do throws(ConfigProblem) { return try tree(bytes, file) } catch {
+      var problem = error
+      problem.file = file
+      throw problem
+    }
+  }
+
+  private static func tree(_ bytes: [UInt8], _ file: String?) throws(ConfigProblem) -> ConfigNode {
     guard bytes.count <= maximumBytes else {
       throw ConfigProblem(line: 1, column: 1, sentence: "the file should have at most 1 MiB")
     }
     try checkText(bytes)
     // A rethrowing closure would lose the error's type.
     let result: Result<ConfigNode, ConfigProblem> = bytes.withUnsafeBufferPointer { buffer in
-      let parser = Parser(buffer)
+      let parser = Parser(buffer, file: file)
       do throws(ConfigProblem) { return .success(try parser.document()) } catch { return .failure(error) }
     }
     return try result.get()
@@ -51,9 +60,11 @@ private struct Parser: ~Copyable {
   /// On the heap: libyaml keeps pointers into its own state.
   private let state: UnsafeMutablePointer<yaml_parser_t>
   private let bytes: UnsafeBufferPointer<UInt8>
+  private let file: String?
 
-  init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  init(_ bytes: UnsafeBufferPointer<UInt8>, file: String?) {
     self.bytes = bytes
+    self.file = file
     state = .allocate(capacity: 1)
     precondition(yaml_parser_initialize(state) == 1, "BUG: no memory for a YAML parser")
     yaml_parser_set_input_string(state, bytes.baseAddress, bytes.count)
@@ -85,9 +96,9 @@ private struct Parser: ~Copyable {
       throw event.problem("the nesting should not be deeper than \(YAMLReader.maximumDepth) levels")
     }
     switch event.kind {
-    case .scalar(let text, let isPlain): return event.node(.scalar(text, isPlain: isPlain))
-    case .sequenceStart: return event.node(.sequence(try elements(depth)))
-    case .mappingStart: return event.node(.mapping(try pairs(depth)))
+    case .scalar(let text, let isPlain): return event.node(.scalar(text, isPlain: isPlain), file)
+    case .sequenceStart: return event.node(.sequence(try elements(depth)), file)
+    case .mappingStart: return event.node(.mapping(try pairs(depth)), file)
     default: preconditionFailure("BUG: no node can begin with \(event.kind)")
     }
   }
@@ -131,7 +142,9 @@ private struct Event {
     ConfigProblem(line: line, column: column, sentence: sentence)
   }
 
-  func node(_ content: ConfigNode.Content) -> ConfigNode { ConfigNode(content, line: line, column: column) }
+  func node(_ content: ConfigNode.Content, _ file: String?) -> ConfigNode {
+    ConfigNode(content, line: line, column: column, file: file)
+  }
 }
 
 extension Parser {

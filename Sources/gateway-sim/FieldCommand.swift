@@ -68,11 +68,15 @@ enum FieldCommand {
   private static func announce(
     _ field: FieldSimulator, _ description: FieldDescription, _ control: FieldControl?
   ) {
-    for (server, address) in zip(description.servers, field.addresses) {
-      let units = Set(server.devices.flatMap { $0.units ?? [] }).count
-      let isOpen = server.devices.contains { $0.units == nil }
-      printOut("field: \(isOpen ? "devices for every unit" : "\(units) devices") on \(address)\n")
+    for (server, place) in zip(description.servers, field.places) {
+      printOut("field: \(FieldCommand.devices(of: server)) on \(place)\n")
     }
     if let control { printOut("field: control on http://\(control.address)/\n") }
+  }
+
+  private static func devices(of server: FieldServer) -> String {
+    if server.devices.isEmpty { return "a device that talks and answers" }
+    if server.devices.contains(where: { $0.units == nil }) { return "devices for every unit" }
+    return "\(Set(server.devices.flatMap { $0.units ?? [] }).count) devices"
   }
 }

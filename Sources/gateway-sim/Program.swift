@@ -26,10 +26,12 @@ internal import Glibc
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
 
-    field     plays Modbus TCP devices. Control (with --control):
+    field     plays Modbus devices over TCP, over a serial server and on ptys, and serial devices that talk and
+              answer (Config/demo-field.yaml and Config/serial-field.yaml show all keys). Control (with --control):
                 POST /fault?kind=KIND&server=0&unit=3&seconds=10&share=0.5&count=2
-                  KIND: delay ms=N, late ms=N, silent, refuse, exception code=N, garbage, short,
-                        wrong-transaction, wrong-unit, wrong-function, close
+                  KIND: delay ms=N, late ms=N, silent, exception code=N, garbage, short, close,
+                        wrong-transaction, wrong-unit, wrong-function, foreign, corrupt, noise, echo,
+                        fragment ms=N, babble, refuse (on a pty: unplug; it comes back as another pty)
                 DELETE /fault, GET /stats
     platform  plays the city's HTTP platform. Control, on the same port:
                 POST /control/fault?kind=KIND&seconds=60&share=1.0&count=2

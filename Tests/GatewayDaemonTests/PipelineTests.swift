@@ -105,10 +105,14 @@ import Testing
 
   @Test func aTotalIsCommittedThoughNoReadingCameAndNothingIsWhileItStands() throws {
     let counter = PulseCounter()
+    let description = point("io.rain", .raw)
     counter.add(5)
-    let bench = try start(
-      [point("io.rain", .raw)], pulses: [Pipeline.PulsePoint(point: 0, counter: counter)])
+    // One pulse came before the pipeline's first look: it is not stored yet either.
     counter.add(1)
+    let bench = try start(
+      [description],
+      state: PipelineState(totals: [PipelineState.PulseTotal(point: description, pulses: 5)]),
+      pulses: [Pipeline.PulsePoint(point: 0, counter: counter)])
     let commit = try #require(bench.queue.first(timeout: .seconds(20)))
     bench.queue.removeFirst()
     #expect(commit.rowCount == 0)

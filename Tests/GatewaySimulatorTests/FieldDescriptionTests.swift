@@ -45,9 +45,65 @@ import Testing
         - {listen: "127.0.0.1:16001", units: any, registers: [{at: input 0, value: 2}]}
       """)
     #expect(field.seed == 9)
-    #expect(field.servers.map(\.listen.port) == [16000, 16001, 16002])
+    #expect(field.servers.map(\.listen?.port) == [16000, 16001, 16002])
     #expect(field.servers.map(\.devices.count) == [1, 2, 1])
     #expect(field.servers[1].devices[1].units == nil)
+  }
+
+  @Test func linesAreReadAsTheyAreWritten() throws {
+    let field = try read(
+      """
+      - {pty: /run/a, baud: 19200, format: 8E1, units: 1, registers: [{at: holding 0, value: requests}]}
+      - {pty: /run/a, units: 2, registers: [{at: input 0, value: 5}]}
+      - {listen: "127.0.0.1:16000", protocol: rtu, registers: [{at: input 0, value: 5}]}
+      - pty: /run/b
+        talk:
+          - {every: 1s, line: "hallo\\r\\n"}
+          - {every: 2s, hex: "42 4d 00"}
+          - {every: 3s, nmea: "WIMWV,{sine 214.8 30 60s},R"}
+        answer: [{to: "M1\\r", with: "1;2\\r\\n", delay: 20ms}, {to-hex: "01 ff", with-hex: "02"}]
+      """)
+    let line = field.servers[0]
+    #expect(field.servers.count == 3 && line.port == .terminal(link: "/run/a"))
+    #expect(line.pace == LinePace(baud: 19200, format: "8E1") && line.pace?.bitsPerCharacter == 11)
+    #expect(line.devices.map(\.units) == [[1], [2]] && line.devices[0].registers[0].content == .requests)
+    #expect(line.devices[0].registers[0].count == 2)
+    #expect(field.servers[1].port == .rtuOverTCP(ListenAddress(host: "127.0.0.1", port: 16000)))
+    #expect(
+      field.servers[2].talks == [
+        FieldTalk(every: .seconds(1), FieldMessage(text: "hallo\r\n")!),
+        FieldTalk(every: .seconds(2), FieldMessage(bytes: [0x42, 0x4D, 0])),
+        FieldTalk(every: .seconds(3), FieldMessage(nmea: "WIMWV,{sine 214.8 30 60s},R")!),
+      ])
+    #expect(
+      field.servers[2].replies == [
+        FieldReply(to: Array("M1\r".utf8), FieldMessage(text: "1;2\r\n")!, delay: .milliseconds(20)),
+        FieldReply(to: [1, 0xFF], FieldMessage(bytes: [2])),
+      ])
+  }
+
+  @Test func theExampleOfSerialLinesCanBePlayed() throws {
+    let field = try FieldDescription(yaml: try readFile("Config/serial-field.yaml"))
+    #expect(field.servers.count == 5 && field.servers.filter(\.isPlain).count == 3)
+  }
+
+  @Test(arguments: [
+    "- {pty: run/a, registers: []}", "- {pty: /a, listen: \"127.0.0.1:1\", registers: []}",
+    "- {pty: /a, baud: 9600, format: 9N1, registers: []}", "- {pty: /a, format: 8N1, registers: []}",
+    "- {pty: /a, baud: -1, registers: []}", "- {pty: /a, count: 2, registers: []}", "- {pty: /a}",
+    "- {listen: \"127.0.0.1:1\", protocol: ascii, registers: []}",
+    "- {listen: \"127.0.0.1:1\", talk: [{every: 1s, line: a}]}",
+    "- {pty: /a, units: 1, talk: [{every: 1s, line: a}]}", "- {pty: /a, talk: [{line: a}]}",
+    "- {pty: /a, talk: [{every: 1s}]}", "- {pty: /a, talk: [{every: 1s, hex: \"4\"}]}",
+    "- {pty: /a, talk: [{every: 1s, nmea: \"{x}\"}]}", "- {pty: /a, answer: [{to: \"\", with: a}]}",
+    "- {pty: /a, answer: [{with: a}]}", "- {pty: /a, answer: [{to: a}]}",
+    "[{pty: /a, registers: []}, {pty: /a, baud: 9600, registers: []}]",
+    "[{pty: /a, registers: []}, {pty: /a, talk: [{every: 1s, line: a}]}]",
+    "[{listen: \"127.0.0.1:9\", registers: []}, {listen: \"127.0.0.1:9\", protocol: rtu, registers: []}]",
+    "- {listen: \"127.0.0.1:1\", registers: [{at: coil 1, value: requests}]}",
+  ])
+  func aMistakeAboutALineIsNamedAtItsPlace(_ text: String) {
+    #expect(throws: ConfigProblem.self) { try read(text) }
   }
 
   @Test(arguments: [

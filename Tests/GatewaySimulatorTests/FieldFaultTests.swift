@@ -87,7 +87,7 @@ import Testing
   @Test func aRefusingServerComesBackOnItsPort() throws {
     let old = try client()
     #expect(old.receiving(11, after: request) == answer)
-    try field.set(FieldFault(.refuse, server: 0), for: FaultTerm(duration: .milliseconds(150)))
+    try field.set(FieldFault(.unplug, server: 0), for: FaultTerm(duration: .milliseconds(150)))
     #expect(old.isClosed())
     #expect(TestClient(field.addresses[0]) == nil)
     #expect(try client(1).receiving(11, after: request) == answer)
@@ -95,7 +95,7 @@ import Testing
   }
 
   @Test func clearingEndsEveryFault() throws {
-    try field.set(FieldFault(.refuse, server: 0))
+    try field.set(FieldFault(.unplug, server: 0))
     try field.set(FieldFault(.silent))
     try field.clearFaults()
     #expect(try client().receiving(11, after: request) == answer)

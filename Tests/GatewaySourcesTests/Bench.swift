@@ -42,11 +42,11 @@ final class Bench {
   let source: ModbusSource
   private let room: UnsafeMutableBufferPointer<Reading>
 
-  init(_ bus: BusConfig, _ devices: [DeviceConfig] = [canopy()], timeQuality: TimeQuality = .synced) {
+  init(_ bus: BusConfig, _ devices: [DeviceConfig] = [canopy()], timeQuality: TimeQuality = .synced) throws {
     let setup = setup(bus, devices, timeQuality: timeQuality)
     (meter, deviceMeters) = (setup.meter, setup.deviceMeters)
-    plan = PollPlan(bus: bus.name, of: setup.config)
-    source = ModbusSource(setup)
+    plan = PollPlan(bus: bus, of: setup.config)
+    source = try ModbusSource(setup)
     room = .allocate(capacity: source.largestPoll)
   }
 

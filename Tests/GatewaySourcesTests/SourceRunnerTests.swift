@@ -37,7 +37,7 @@ private final class Rig: @unchecked Sendable {
     let counter = Counter()
     return try ReadingRing.make(minimum: ring) { producer, consumer in
       let runner = try SourceRunner(
-        name: bus.name, source: setup.makeSource(), share: 0, producer: producer, meter: meter,
+        name: bus.name, source: try setup.makeSource(), share: 0, producer: producer, meter: meter,
         heartbeat: heartbeat, wake: { counter.value.wrappingAdd(1, ordering: .relaxed) })
       return Rig(runner, consumer, meter, deviceMeters, heartbeat, counter)
     }
@@ -185,21 +185,21 @@ private let tenMilliseconds = Duration.milliseconds(10)
     #expect(rig.drain().isEmpty)
   }
 
-  @Test func theRingHoldsASecondAndFourPolls() {
+  @Test func theRingHoldsASecondAndFourPolls() throws {
     let bus = lan(port: 1)
-    func source(_ bus: BusConfig, _ devices: [DeviceConfig]) -> any Source {
-      setup(bus, devices).makeSource()
+    func source(_ bus: BusConfig, _ devices: [DeviceConfig]) throws -> any Source {
+      try setup(bus, devices).makeSource()
     }
-    #expect(SourceRunner.ringCapacity(for: source(bus, [])) == 64)
-    #expect(SourceRunner.ringCapacity(for: source(bus, [canopy(every: .milliseconds(10))])) == 200)
+    #expect(try SourceRunner.ringCapacity(for: source(bus, [])) == 64)
+    #expect(try SourceRunner.ringCapacity(for: source(bus, [canopy(every: .milliseconds(10))])) == 200)
     let registers = (0..<125).map { point("r\($0)", .holding, UInt16($0), .uint16, every: .seconds(3600)) }
     let large = DeviceConfig(name: "d", bus: "lan", unit: 1, points: registers)
-    #expect(SourceRunner.ringCapacity(for: source(bus, [large])) == 500)
+    #expect(try SourceRunner.ringCapacity(for: source(bus, [large])) == 500)
     let many = (0..<200).map { device in
       DeviceConfig(
         name: "d\(device)", bus: "lan", unit: 1,
         points: (0..<125).map { point("r\($0)", .input, UInt16($0), .int16, every: tenMilliseconds) })
     }
-    #expect(SourceRunner.ringCapacity(for: source(bus, many)) == 1 << 17)
+    #expect(try SourceRunner.ringCapacity(for: source(bus, many)) == 1 << 17)
   }
 }

@@ -35,7 +35,7 @@ internal import Testing
         .modbusTCP(host: "192.0.2.10", port: 502), .modbusTCP(host: "plc.yard.example", port: 502),
       ])
     #expect(config.devices.map(\.unit) == [7, 1])
-    #expect(config.devices.map(\.points.count) == [5, 6])
+    #expect(config.devices.map(\.points.count) == [5, 7])
     var destination = DestinationConfig(name: "platform", url: "https://data.city.example/v1/batches")
     destination.authentication = .bearer(tokenFile: "platform-token")
     #expect(config.destinations == [destination])

@@ -45,6 +45,28 @@ internal import Testing
     #expect(throws: ConfigProblems.self) { try point("at: \(text), type: int16") }
   }
 
+  @Test(
+    arguments: [
+      ("int16", "32767", 0x7FFF), ("int16", "-32768", 0x8000), ("int16", "-1", 0xFFFF),
+      ("int16", "0xFFFF", 0xFFFF),
+      ("uint16", "65535", 0xFFFF), ("int32", "0x80000000", 0x8000_0000), ("int8", "-128", 0x80),
+      ("uint64", "18446744073709551615", .max), ("uint64", "0xFFFFFFFFFFFFFFFF", .max),
+      ("int64", "-9223372036854775808", 1 << 63), ("uint16, bits: 0-3", "15", 0xF),
+    ] as [(String, String, UInt64)])
+  func theValueThatMeansNoneIsTakenAsNumberOrPattern(type: String, text: String, pattern: UInt64) throws {
+    #expect(
+      try point("at: holding 1, type: \(type), invalid: \(text)").register?.layout.invalid == pattern)
+  }
+
+  @Test(arguments: [
+    ("int16", "32768"), ("int16", "-32769"), ("int16", "0x10000"), ("uint16", "-1"), ("uint16", "65536"),
+    ("uint16, bits: 0-3", "16"), ("uint64", "18446744073709551616"), ("uint16", "007"), ("uint16", "\"1\""),
+    ("int64", "9223372036854775808"), ("uint16", "+1"), ("uint16", "0x"), ("float32", "1"), ("bcd16", "1"),
+  ])
+  func otherValuesThatMeanNoneAreRefused(type: String, text: String) {
+    #expect(throws: ConfigProblems.self) { try point("at: holding 1, type: \(type), invalid: \(text)") }
+  }
+
   @Test(arguments: [
     ("int16", "AB", false, false), ("uint16", "BA", false, true),
     ("int32", "ABCD", false, false), ("uint32", "CDAB", true, false), ("float32", "BADC", false, true),

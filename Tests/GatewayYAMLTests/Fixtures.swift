@@ -12,6 +12,7 @@ enum Fixtures {
   static let folder = directory(#filePath) + "/Fixtures"
 
   static let example = directory(directory(directory(#filePath))) + "/Config/gateway.yaml"
+  static let profiles = directory(directory(directory(#filePath))) + "/Config/profiles"
 
   /// The names, without their endings, of all files that are wrong.
   static let names: [String] = {

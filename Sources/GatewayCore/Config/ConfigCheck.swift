@@ -4,10 +4,13 @@
 /// problem was found.
 package struct ConfigCheck {
   let log = ProblemLog()
+  let profiles: Profiles
 
-  /// `file` is only repeated in the problems.
-  package static func check(_ root: ConfigNode, file: String) throws(ConfigProblems) -> GatewayConfig {
-    let check = ConfigCheck()
+  /// `file` is only repeated in the problems. `profiles` are those that `root` asks for.
+  package static func check(
+    _ root: ConfigNode, file: String, profiles: Profiles = Profiles()
+  ) throws(ConfigProblems) -> GatewayConfig {
+    let check = ConfigCheck(profiles: profiles)
     let config = check.document(root)
     guard check.log.problems.isEmpty else { throw ConfigProblems(file: file, check.log.problems) }
     return config

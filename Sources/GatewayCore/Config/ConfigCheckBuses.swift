@@ -40,7 +40,7 @@ extension ConfigCheck {
   private func reportShared(_ bus: BusConfig, _ node: ConfigNode, _ ports: inout [String: String]) {
     let device: String
     switch bus.link {
-    case .modbusRTU(let line): device = line.device
+    case .modbusRTU(let line), .serial(let line): device = line.device
     case .gpio(let chip): device = chip
     case .modbusTCP, .modbusRTUOverTCP: return
     }
@@ -53,8 +53,8 @@ extension ConfigCheck {
   }
 
   private func bus(_ keys: inout MappingReader, _ name: String) -> BusConfig? {
-    guard let type = busType(&keys), let link = link(&keys, type) else { return nil }
-    var bus = BusConfig(name: name, link: link)
+    guard let type = busType(&keys) else { return nil }
+    var bus = BusConfig(name: name, link: link(&keys, type))
     bus.timeout = keys.optional("timeout", .duration("10ms", "60s")) ?? bus.timeout
     if [.modbusTCP, .modbusRTU, .modbusRTUOverTCP].contains(type) {
       bus.turnaround = keys.optional("turnaround", .duration("0s", "1s")) ?? bus.turnaround
@@ -63,7 +63,7 @@ extension ConfigCheck {
     return bus
   }
 
-  private func link(_ keys: inout MappingReader, _ type: BusType) -> BusConfig.Link? {
+  private func link(_ keys: inout MappingReader, _ type: BusType) -> BusConfig.Link {
     switch type {
     case .modbusTCP:
       let (host, port) = keys.require("address", Self.address(port: 502)) ?? ("", 502)
@@ -74,7 +74,7 @@ extension ConfigCheck {
       return .modbusRTUOverTCP(host: host, port: port, baud: keys.optional("baud", Self.baud) ?? 9600)
     case .modbusRTU: return .modbusRTU(serialLine(&keys, format: "8E1"))
     case .gpio: return .gpio(chip: keys.require("chip", Self.devicePath("/dev/gpiochip0")) ?? "")
-    case .serial: return nil
+    case .serial: return .serial(serialLine(&keys, format: "8N1"))
     }
   }
 
@@ -91,10 +91,6 @@ extension ConfigCheck {
       // Most likely a slip: what stands below is worth checking.
       let meant = if case .scalar(let text, _) = node.content { form.nearest(text) } else { String?.none }
       return meant.flatMap(BusType.init(rawValue:))
-    }
-    if type == .serial {
-      log.add(node, Self.unavailable("bus type", type.rawValue, speaks: "modbus and gpio"))
-      return nil
     }
     return type
   }

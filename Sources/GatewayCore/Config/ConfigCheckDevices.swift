@@ -5,14 +5,17 @@ extension ConfigCheck {
 
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
+    let profiles = ProfileCheck(profiles: profiles, log: log)
     let devices = nodes.map { node in
-      var keys = MappingReader(node, "a device", log)
+      let (whole, profile) = profiles.device(node)
+      var keys = MappingReader(whole, "a device", log)
       let name = keys.requireName()
       names.append(name)
-      return device(&keys, name.name, buses, defaults)
+      return device(&keys, name.name, profile, buses, defaults)
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
+    reportMixedTalk(devices, nodes)
     reportSharedLines(devices, nodes)
     return devices
   }
@@ -27,24 +30,53 @@ extension ConfigCheck {
     }
   }
 
+  /// Where some devices of a line are asked and others talk by themselves, answers and talk would collide.
+  private func reportMixedTalk(_ devices: [DeviceConfig], _ nodes: [ConfigNode]) {
+    var first: [String: (name: String, isAsked: Bool)] = [:]
+    for (device, node) in zip(devices, nodes) {
+      guard device.frame != nil, let field = device.points.first?.field else { continue }
+      let isAsked = !field.request.isEmpty
+      guard let other = first[device.bus] else {
+        first[device.bus] = (device.name, isAsked)
+        continue
+      }
+      guard other.isAsked != isAsked else { continue }
+      let (asked, talker) = isAsked ? (device.name, other.name) : (other.name, device.name)
+      log.add(
+        node, "device \(quoted(talker)) talks by itself, and so \(quoted(asked)) cannot be asked on its bus")
+    }
+  }
+
   private func device(
-    _ keys: inout MappingReader, _ name: String, _ buses: [CheckedBus], _ defaults: Sampling
+    _ keys: inout MappingReader, _ name: String, _ profile: ProfileCheck.Use?, _ buses: [CheckedBus],
+    _ defaults: Sampling
   ) -> DeviceConfig {
     var device = DeviceConfig(name: name, bus: "", unit: 1, points: [])
     let bus = self.bus(of: &keys, buses)
     device.bus = bus?.name ?? ""
     // Its keys depend on the bus, which has its problem already.
     if let bus, bus.config == nil { return device }
+    if let profile, let bus = bus?.config, !profile.fits(bus, log) { return device }
     let kind = bus?.config?.link.places ?? .register
     if kind == .register { registers(&keys, of: &device) }
+    // `ProfileCheck` has read both. What a profile that was not found would have brought is not missed.
+    let isUnknown = keys.take("profile") != nil && profile == nil
+    _ = keys.take("only")
+    let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown) : nil
+    device.frame = frame?.config
     let sampling = defaults.overridden(by: &keys)
-    let hasProfile = keys.refuse("profile", Self.laterKey("profile"))
-    let hasFrame = keys.refuse("frame", Self.laterKey("frame"))
-    if !hasProfile, !hasFrame { _ = keys.require("points") }
-    device.points = points(keys.list("points"), of: name, kind, sampling)
+    if kind != .field { keys.refuse("frame", "\"frame\" is for devices on a serial bus") }
+    if !isUnknown { _ = keys.require("points") }
+    device.points = points(keys.list("points"), of: name, kind, frame, sampling)
     if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
     return device
+  }
+
+  /// On a serial bus nothing can be read without it.
+  private func frame(_ keys: inout MappingReader, isNeeded: Bool) -> FrameCheck.Checked? {
+    if isNeeded { _ = keys.require("frame") }
+    return FrameCheck(log: log).frame(keys.mapping("frame"))
   }
 
   /// What a Modbus device has beside its points.
@@ -63,10 +95,6 @@ extension ConfigCheck {
     log.add(node, "a point takes \(widest) registers, more than \"max-registers\" allows in one answer")
   }
 
-  private static func laterKey(_ key: String) -> String {
-    "\(quoted(key)) is not available in version \(GatewayVersion.text); list the device's \"points\""
-  }
-
   /// nil where the device's bus is not one of `buses`.
   private func bus(of keys: inout MappingReader, _ buses: [CheckedBus]) -> CheckedBus? {
     guard let node = keys.require("bus"), let name = keys.read(node, "bus", .name) else { return nil }
@@ -81,23 +109,25 @@ extension ConfigCheck {
 
   /// A full name has 127 bytes at most, since each of its halves has 63.
   private func points(
-    _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ sampling: Sampling
+    _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
+    _ sampling: Sampling
   ) -> [PointConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let points = nodes.map { node in
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      return point(&keys, name.name, kind, sampling)
+      return point(&keys, name.name, kind, frame, sampling)
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points
   }
 
   private func point(
-    _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ sampling: Sampling
+    _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
+    _ sampling: Sampling
   ) -> PointConfig {
-    let place = place(&keys, kind)
+    let place = place(&keys, kind, frame)
     let unit = keys.optional("unit", Self.unitCode)
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
@@ -112,11 +142,15 @@ extension ConfigCheck {
     switch place {
     case .register: .gauge
     case .line(let line): line.mode == .pulse ? .counter : .state
+    case .field(let field): field.words.isEmpty ? .gauge : .state
     }
   }
 
-  private func place(_ keys: inout MappingReader, _ kind: PlaceKind) -> PointPlace {
+  private func place(
+    _ keys: inout MappingReader, _ kind: PlaceKind, _ frame: FrameCheck.Checked?
+  ) -> PointPlace {
     switch kind {
+    case .field: return .field(FrameFieldCheck(frame: frame, log: log).field(&keys))
     case .line: return .line(GPIOLineCheck(log: log).line(&keys))
     case .register:
       let place = keys.require("at")
@@ -167,13 +201,14 @@ extension ConfigCheck {
 }
 
 /// How a point says where its value is; the bus decides.
-enum PlaceKind { case register, line }
+enum PlaceKind { case register, line, field }
 
 extension BusConfig.Link {
   var places: PlaceKind {
     switch self {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: .register
     case .gpio: .line
+    case .serial: .field
     }
   }
 }

@@ -1,4 +1,4 @@
-/// A YAML document as a tree in which every node knows its place in the file. Made by `YAMLReader`, consumed
+/// A YAML document as a tree in which every node knows its place in its file. Made by `YAMLReader`, consumed
 /// by `ConfigCheck` and by the simulator's description files.
 package struct ConfigNode: Equatable, Sendable {
   package enum Content: Equatable, Sendable {
@@ -24,10 +24,30 @@ package struct ConfigNode: Equatable, Sendable {
   /// Both count from 1.
   package var line: Int
   package var column: Int
+  /// The file's name where it is not the configuration itself but a profile that it asks for.
+  package var file: String?
 
-  package init(_ content: Content, line: Int, column: Int) {
+  package init(_ content: Content, line: Int, column: Int, file: String? = nil) {
     self.content = content
     self.line = line
     self.column = column
+    self.file = file
+  }
+}
+
+extension ConfigNode {
+  /// The value of the first entry with that key; nil where this is no mapping.
+  package subscript(key: String) -> ConfigNode? { entries.first { $0.key.text == key }?.value }
+
+  /// A scalar's text.
+  package var text: String? { if case .scalar(let text, _) = content { text } else { nil } }
+
+  package var elements: [ConfigNode]? {
+    if case .sequence(let elements) = content { elements } else { nil }
+  }
+
+  /// Those of a mapping; none where this is something else.
+  package var entries: [(key: ConfigNode, value: ConfigNode)] {
+    if case .mapping(let entries) = content { entries } else { [] }
   }
 }

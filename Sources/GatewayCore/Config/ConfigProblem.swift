@@ -5,16 +5,22 @@ package struct ConfigProblem: Error, Equatable, Comparable, Sendable {
   package var column: Int
   /// What is wrong, and what would be right.
   package var sentence: String
+  /// The file's name where it is not the configuration itself.
+  package var file: String?
 
-  package init(line: Int, column: Int, sentence: String) {
+  package init(line: Int, column: Int, sentence: String, file: String? = nil) {
     self.line = line
     self.column = column
     self.sentence = sentence
+    self.file = file
   }
 
   package static func < (left: Self, right: Self) -> Bool {
-    (left.line, left.column, left.sentence) < (right.line, right.column, right.sentence)
+    // No file's name is empty: those of the configuration itself come first.
+    (left.file ?? "", left.line, left.column, left.sentence)
+      < (right.file ?? "", right.line, right.column, right.sentence)
   }
 
-  package func text(file: String) -> String { "\(file):\(line):\(column): \(sentence)" }
+  /// `file` is the configuration's name.
+  package func text(file: String) -> String { "\(self.file ?? file):\(line):\(column): \(sentence)" }
 }

@@ -1,4 +1,4 @@
-/// Everything that is wrong with one configuration, in the order of the file; never empty.
+/// Everything that is wrong with one configuration and its profiles, in the order of the files; never empty.
 package struct ConfigProblems: Error, Equatable, CustomStringConvertible, Sendable {
   /// The file's name as the operator gave it.
   package let file: String
@@ -24,8 +24,10 @@ package final class ProblemLog {
   package init() {}
 
   package func add(_ node: ConfigNode, _ sentence: String) {
-    problems.append(ConfigProblem(line: node.line, column: node.column, sentence: sentence))
+    add(ConfigProblem(line: node.line, column: node.column, sentence: sentence, file: node.file))
   }
+
+  package func add(_ problem: ConfigProblem) { problems.append(problem) }
 }
 
 /// A text of the file as a sentence may repeat it: in quotes, short, without control characters.

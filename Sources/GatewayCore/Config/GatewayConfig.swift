@@ -67,6 +67,8 @@ package struct BusConfig: Equatable, Sendable {
     case modbusRTUOverTCP(host: String, port: UInt16, baud: Int)
     /// A GPIO chip's device, `/dev/gpiochip0`.
     case gpio(chip: String)
+    /// A serial line with devices that speak in frames of their own.
+    case serial(SerialLine)
 
     /// The configuration's word for the type.
     package var word: String {
@@ -75,6 +77,7 @@ package struct BusConfig: Equatable, Sendable {
       case .modbusRTU: "modbus-rtu"
       case .modbusRTUOverTCP: "modbus-rtu-tcp"
       case .gpio: "gpio"
+      case .serial: "serial"
       }
     }
   }
@@ -106,17 +109,20 @@ package struct DeviceConfig: Equatable, Sendable {
   package var maximumRegisters: Int
   /// Whether a read may go over registers that no point asked for, where that is cheaper.
   package var readsGaps: Bool
+  /// How the device speaks; nil where the bus is not a serial one.
+  package var frame: FrameConfig?
   package var points: [PointConfig]
 
   package init(
     name: String, bus: String, unit: UInt8 = 1, maximumRegisters: Int = 125, readsGaps: Bool = true,
-    points: [PointConfig]
+    frame: FrameConfig? = nil, points: [PointConfig]
   ) {
     self.name = name
     self.bus = bus
     self.unit = unit
     self.maximumRegisters = maximumRegisters
     self.readsGaps = readsGaps
+    self.frame = frame
     self.points = points
   }
 }
@@ -125,6 +131,7 @@ package struct DeviceConfig: Equatable, Sendable {
 package enum PointPlace: Equatable, Sendable {
   case register(RegisterPlace)
   case line(GPIOLine)
+  case field(FrameField)
 }
 
 /// Registers or bits of a Modbus device and what they mean.
@@ -187,6 +194,11 @@ package struct PointConfig: Equatable, Sendable {
   /// nil where the point is not a GPIO line.
   package var line: GPIOLine? {
     if case .line(let line) = place { line } else { nil }
+  }
+
+  /// nil where the point is not in a frame.
+  package var field: FrameField? {
+    if case .field(let field) = place { field } else { nil }
   }
 }
 

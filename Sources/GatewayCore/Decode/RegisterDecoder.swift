@@ -6,7 +6,7 @@
 package enum Decoded: Hashable, BitwiseCopyable, Sendable {
   /// Finite.
   case value(Value)
-  /// NaN, infinite, beyond a Double after scaling, or digits that are not BCD.
+  /// NaN, infinite, beyond a Double after scaling, digits that are not BCD, or the device's word for no value.
   case notANumber
 }
 
@@ -14,6 +14,7 @@ package enum RegisterDecoder {
   /// Reads `layout.type.registers` words, in host byte order as libmodbus hands them over.
   package static func decode(_ layout: RegisterLayout, _ words: UnsafePointer<UInt16>) -> Decoded {
     let raw = assemble(words, count: layout.type.registers, order: layout.order)
+    if let invalid = layout.invalid, pattern(raw, layout) == invalid { return .notANumber }
     switch layout.type {
     case .bool: return unsigned(raw >> UInt64(layout.firstBit) & 1, layout.scale)
     case .int8: return signed(Int64(Int8(truncatingIfNeeded: byte(raw, layout))), layout.scale)
@@ -41,6 +42,11 @@ package enum RegisterDecoder {
       raw = raw << 16 | UInt64(order.bytesSwapped ? word.byteSwapped : word)
     }
     return raw
+  }
+
+  /// The bits that the point is made of.
+  private static func pattern(_ raw: UInt64, _ layout: RegisterLayout) -> UInt64 {
+    layout.type == .int8 || layout.type == .uint8 ? byte(raw, layout) : field(raw, layout)
   }
 
   private static func byte(_ raw: UInt64, _ layout: RegisterLayout) -> UInt64 {

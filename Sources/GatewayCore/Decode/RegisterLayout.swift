@@ -57,10 +57,12 @@ package struct RegisterLayout: Hashable, BitwiseCopyable, Sendable {
   package var firstBit: UInt8
   package var bitCount: UInt8
   package var scale: LinearScale
+  /// The raw pattern by which the device says that it has no value, in the low bits; for whole numbers only.
+  package var invalid: UInt64?
 
   package init(
     type: RegisterType, order: ByteOrder = .bigEndian, usesHighByte: Bool = false, firstBit: UInt8 = 0,
-    bitCount: UInt8 = 0, scale: LinearScale = .identity
+    bitCount: UInt8 = 0, scale: LinearScale = .identity, invalid: UInt64? = nil
   ) {
     self.type = type
     self.order = order
@@ -68,6 +70,7 @@ package struct RegisterLayout: Hashable, BitwiseCopyable, Sendable {
     self.firstBit = firstBit
     self.bitCount = bitCount
     self.scale = scale
+    self.invalid = invalid
   }
 }
 

@@ -39,6 +39,10 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case gatewayTarget = 27
   /// An exception code that the specification does not define.
   case unknownException = 28
+  /// A frame of a serial line that lacks the point's field.
+  case missingField = 32
+  /// The device itself says that what it sends is not to be trusted.
+  case markedInvalid = 33
   /// Another program holds the GPIO line.
   case lineBusy = 40
   /// The GPIO chip has no such line, or cannot do with it what the point asks.
@@ -74,6 +78,8 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .gatewayPath: "gateway-path"
     case .gatewayTarget: "gateway-target"
     case .unknownException: "unknown-exception"
+    case .missingField: "missing-field"
+    case .markedInvalid: "marked-invalid"
     case .lineBusy: "line-busy"
     case .lineRefused: "line-refused"
     case .eventStorm: "event-storm"

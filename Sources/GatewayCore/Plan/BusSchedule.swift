@@ -31,6 +31,10 @@ package struct BusSchedule: Sendable {
   /// A binary heap, the next deadline first.
   private var heap: [Entry]
 
+  /// By how much all periods are longer than asked for, because the bus cannot keep them: 1 or more. So all points
+  /// become slower alike; without it the earliest deadline would always be one of the frequent requests.
+  package var stretch = 1.0
+
   /// `share` (0 ..< 1) shifts the whole bus within its requests' spacing, so that many buses of the same
   /// shape do not all poll at the same instant.
   package init(periods: [Duration], start: BootTime, share: Double = 0) {
@@ -65,9 +69,10 @@ package struct BusSchedule: Sendable {
   /// Takes the next request if it is due, and sets its next deadline; nil if none is.
   package mutating func take(at now: BootTime) -> Tick? {
     guard let first = heap.first, first.due <= now.microseconds else { return nil }
-    let missed = (now.microseconds - first.due) / first.period
-    let due = first.due + missed * first.period
-    heap[0].due = due + first.period
+    let period = Int64(Double(first.period) * max(stretch, 1))
+    let missed = (now.microseconds - first.due) / period
+    let due = first.due + missed * period
+    heap[0].due = due + period
     sink()
     return Tick(request: first.request, due: BootTime(microseconds: due), skipped: UInt64(missed))
   }

@@ -26,12 +26,14 @@ package struct PollRequest: Equatable, Sendable {
   /// Registers or bits: 1 … `table.requestLimit`.
   package var count: UInt16
   package var period: Duration
+  /// By which its parts are merged again should the device refuse it whole.
+  package var terms: RequestMerger.Terms
   /// In order of their offsets; each lies whole within `count`.
   package var items: [PollItem]
 
   package init(
     device: Int, unit: UInt8, table: RegisterTable, address: UInt16, count: UInt16, period: Duration,
-    items: [PollItem]
+    terms: RequestMerger.Terms, items: [PollItem]
   ) {
     self.device = device
     self.unit = unit
@@ -39,7 +41,26 @@ package struct PollRequest: Equatable, Sendable {
     self.address = address
     self.count = count
     self.period = period
+    self.terms = terms
     self.items = items
+  }
+
+  /// The addresses of each item.
+  package var spans: [RequestMerger.Span] {
+    items.map { item in
+      RequestMerger.Span(
+        first: Int(address) + Int(item.offset), count: table.isBits ? 1 : item.layout.type.registers)
+    }
+  }
+}
+
+extension RequestMerger.Terms {
+  package init(device: DeviceConfig, table: RegisterTable, _ timing: BusTiming) {
+    let most = table.isBits ? 16 * device.maximumRegisters : device.maximumRegisters
+    let unit = table.isBits ? timing.bit : timing.register
+    self.init(
+      limit: min(most, table.requestLimit),
+      worthwhileGap: device.readsGaps ? timing.overhead / max(unit, .nanoseconds(1)) : -1)
   }
 }
 
@@ -49,20 +70,23 @@ package struct PollPlan: Equatable, Sendable {
     /// A place in `GatewayConfig.devices`.
     package var index: Int
     package var name: String
+    package var unit: UInt8
   }
 
+  package let timing: BusTiming
   /// In the order of the configuration.
   package private(set) var devices: [Device] = []
   /// Those of one device follow each other, in the order of `devices`.
   package private(set) var requests: [PollRequest] = []
 
   /// The plan of the bus of that name.
-  package init(bus: String, of config: GatewayConfig) {
+  package init(bus: BusConfig, of config: GatewayConfig) {
+    timing = BusTiming(bus)
     var firstPoint: PointIndex = 0
     for (index, device) in config.devices.enumerated() {
-      if device.bus == bus {
-        requests += Self.requests(of: device, place: devices.count, firstPoint: firstPoint)
-        devices.append(Device(index: index, name: device.name))
+      if device.bus == bus.name {
+        requests += Self.requests(of: device, place: devices.count, firstPoint: firstPoint, timing)
+        devices.append(Device(index: index, name: device.name, unit: device.unit))
       }
       firstPoint += PointIndex(device.points.count)
     }
@@ -83,13 +107,18 @@ package struct PollPlan: Equatable, Sendable {
     requests.reduce(0) { $0 + Double($1.items.count) / $1.period.seconds }
   }
 
+  /// The part of the bus's time that all requests together take when all goes well; beyond 1 they do not fit.
+  package var demand: Double {
+    requests.reduce(0) { $0 + timing.time($1.table, count: Int($1.count)) / $1.period }
+  }
+
   private struct Group: Hashable {
     var table: RegisterTable
     var period: Duration
   }
 
   private static func requests(
-    of device: DeviceConfig, place: Int, firstPoint: PointIndex
+    of device: DeviceConfig, place: Int, firstPoint: PointIndex, _ timing: BusTiming
   ) -> [PollRequest] {
     var groups: [Group: [Int]] = [:]
     var order: [Group] = []
@@ -101,12 +130,12 @@ package struct PollPlan: Equatable, Sendable {
     }
     return order.flatMap { group in
       let members = groups[group] ?? []
-      let runs = RequestMerger.merge(
-        members.map { span(of: device.points[$0]) }, limit: group.table.requestLimit)
+      let terms = RequestMerger.Terms(device: device, table: group.table, timing)
+      let runs = RequestMerger.merge(members.map { span(of: device.points[$0]) }, terms)
       return runs.map { run in
         PollRequest(
           device: place, unit: device.unit, table: group.table, address: UInt16(run.span.first),
-          count: UInt16(run.span.end - run.span.first), period: group.period,
+          count: UInt16(run.span.end - run.span.first), period: group.period, terms: terms,
           items: run.members.map { member in
             let index = members[member]
             guard let register = device.points[index].register else {

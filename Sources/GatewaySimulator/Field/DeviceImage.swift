@@ -26,6 +26,9 @@ final class DeviceImage {
   let delay: Duration
   private var tables: [Table]
   private var moving: [Moving] = []
+  /// Where the number of requests stands.
+  private var counters: [(table: Int, place: Int)] = []
+  private(set) var requests: UInt32 = 0
   private var dueAt: BootTime
   private let start: BootTime
 
@@ -72,6 +75,19 @@ final class DeviceImage {
       guard place + value.count <= tables[Int(register.table.rawValue)].words.count else { return }
       if wave.isMoving { moving.append(value) }
       update(value, seconds: 0)
+    case .requests:
+      let table = Int(register.table.rawValue)
+      let place = Int(register.address) - tables[table].first
+      if place + 2 <= tables[table].words.count { counters.append((table, place)) }
+    }
+  }
+
+  /// A request has reached the device, whatever comes of it.
+  func countRequest() {
+    requests &+= 1
+    for (table, place) in counters {
+      tables[table].words[place] = UInt16(requests >> 16)
+      tables[table].words[place + 1] = UInt16(truncatingIfNeeded: requests)
     }
   }
 

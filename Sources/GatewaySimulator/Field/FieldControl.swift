@@ -49,7 +49,7 @@ package final class FieldControl: Sendable {
     private func fault(_ request: HTTPRequest) -> FieldFault? {
       let milliseconds = ControlParameters.number(request, "ms", in: 0...3_600_000)
       let code = ControlParameters.number(request, "code", in: 1...255).map { UInt8($0) }
-      let server = ControlParameters.number(request, "server", in: 0...field.addresses.count - 1)
+      let server = ControlParameters.number(request, "server", in: 0...field.places.count - 1)
       let unit = ControlParameters.number(request, "unit", in: 0...255).map { UInt8($0) }
       // A place that is given but wrong must not become "everywhere".
       guard (server == nil) == (request.query("server") == nil),

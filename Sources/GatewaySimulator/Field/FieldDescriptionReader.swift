@@ -22,161 +22,71 @@ extension FieldDescription {
     if servers.isEmpty { throw list.problem("a field has at least one server") }
   }
 
-  /// Entries with the same address are devices behind one port.
+  /// Entries with the same port are devices behind it.
   private mutating func add(_ entry: ConfigNode) throws(ConfigProblem) {
-    let members = try entry.members(["listen", "count", "units", "registers", "delay", "gaps"])
-    let listen = try FieldWords.address(members["listen"], of: entry)
-    let count = try members["count"]?.whole(1...10_000) ?? 1
-    guard listen.port == 0 || Int(listen.port) + count <= 65536 else {
-      throw entry.problem("\(count) servers do not fit above port \(listen.port)")
-    }
-    let device = FieldDevice(
-      units: try members["units"].flatMap { node throws(ConfigProblem) in try FieldWords.units(node) },
-      registers: try FieldWords.registers(members["registers"], of: entry),
-      delay: try members["delay"]?.duration() ?? .zero,
-      refusesGaps: try FieldWords.refusesGaps(members["gaps"]))
-    for number in 0..<count {
-      let port = listen.port == 0 ? 0 : listen.port + UInt16(number)
-      let address = ListenAddress(host: listen.host, port: port)
-      if port != 0, let place = servers.firstIndex(where: { $0.listen == address }) {
-        guard servers[place].devices.count < 127 else {
-          throw entry.problem("more than 127 devices on one port")
-        }
-        servers[place].devices.append(device)
-      } else {
-        servers.append(FieldServer(listen: address, devices: [device]))
+    let members = try entry.members([
+      "listen", "protocol", "pty", "baud", "format", "count", "units", "registers", "delay", "gaps", "talk",
+      "answer",
+    ])
+    let isPlain = members["talk"] != nil || members["answer"] != nil
+    for key in isPlain ? ["registers", "units", "delay", "gaps", "listen"] : [] {
+      if let node = members[key] {
+        throw node.problem("\"\(key)\" is not for what talks and answers on a pty")
       }
     }
+    var server = FieldServer(
+      try FieldWords.port(members, of: entry), pace: try FieldWords.pace(members, of: entry),
+      talks: try FieldWords.talks(members["talk"]), replies: try FieldWords.replies(members["answer"]))
+    if !isPlain { server.devices = [try FieldWords.device(members, of: entry)] }
+    let count = try members["count"]?.whole(1...10_000) ?? 1
+    for number in 0..<count { try join(server.shifted(by: number, of: count, entry), entry) }
+  }
+
+  private mutating func join(_ server: FieldServer, _ entry: ConfigNode) throws(ConfigProblem) {
+    guard let place = servers.firstIndex(where: { $0.port.isSame(as: server.port) }) else {
+      return servers.append(server)
+    }
+    guard servers[place].port == server.port, server.pace == nil || server.pace == servers[place].pace else {
+      throw entry.problem("a port has one protocol and one baud rate, given where it is first mentioned")
+    }
+    guard !server.isPlain, !servers[place].isPlain else {
+      throw entry.problem("a port whose device talks or answers stands once")
+    }
+    guard servers[place].devices.count < 127 else { throw entry.problem("more than 127 devices on one port") }
+    servers[place].devices += server.devices
   }
 }
 
-private enum FieldWords {
-  static func address(_ node: ConfigNode?, of entry: ConfigNode) throws(ConfigProblem) -> ListenAddress {
-    guard let node else { throw entry.problem("\"listen\" is missing") }
-    guard let address = ListenAddress(text: try node.text()) else {
-      throw node.problem("an address such as \"127.0.0.1:15020\" should stand here")
-    }
-    return address
-  }
-
-  /// `any`, `7`, `1-100` or `[1, 2]`; nil means any.
-  static func units(_ node: ConfigNode) throws(ConfigProblem) -> [UInt8]? {
-    if case .sequence(let nodes) = node.content {
-      var units: [UInt8] = []
-      for unit in nodes { units.append(UInt8(try unit.whole(0...255))) }
-      return units
-    }
-    let text = try node.text()
-    if text == "any" { return nil }
-    let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt8($0) }
-    guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first <= last
-    else {
-      throw node.problem("units such as 7, 1-100, [1, 2] or any should stand here")
-    }
-    return Array(first...last)
-  }
-
-  static func refusesGaps(_ node: ConfigNode?) throws(ConfigProblem) -> Bool {
-    guard let node else { return false }
-    switch try node.text() {
-    case "zero": return false
-    case "illegal": return true
-    default: throw node.problem("gaps are \"zero\" or \"illegal\"")
-    }
-  }
-
-  static func registers(_ node: ConfigNode?, of entry: ConfigNode) throws(ConfigProblem) -> [FieldRegister] {
-    guard let node else { throw entry.problem("\"registers\" is missing") }
-    var registers: [FieldRegister] = []
-    for entry in try node.elements() { registers.append(try register(entry)) }
-    return registers
-  }
-
-  private static func register(_ node: ConfigNode) throws(ConfigProblem) -> FieldRegister {
-    let members = try node.members(["at", "type", "order", "scale", "offset", "value"])
-    guard let at = members["at"] else { throw node.problem("\"at\" is missing") }
-    guard let value = members["value"] else { throw node.problem("\"value\" is missing") }
-    let words = try at.text().split(separator: " ")
-    guard words.count == 2, let table = RegisterTable.allCases.first(where: { "\($0.word)" == words[0] }),
-      let address = UInt16(words[1])
-    else { throw at.problem("a place such as \"input 40\" should stand here") }
-    let register: FieldRegister
-    if case .mapping(let pairs) = value.content, let pair = pairs.first, pairs.count == 1,
-      try pair.key.text() == "words"
-    {
-      var words: [UInt16] = []
-      for word in try pair.value.elements() { words.append(UInt16(try word.whole(0...65535))) }
-      register = FieldRegister(table, address, words: words)
-    } else {
-      register = FieldRegister(table, address, try wave(value), layout: try layout(members, table))
-    }
-    guard register.count > 0, Int(address) + register.count <= 65536 else {
-      throw at.problem("no registers, or some beyond 65535")
-    }
-    return register
-  }
-
-  private static func layout(
-    _ members: [String: ConfigNode], _ table: RegisterTable
-  ) throws(ConfigProblem) -> RegisterLayout {
-    var layout = RegisterLayout(type: table.isBits ? .bool : .uint16)
-    if let node = members["type"] {
-      guard let type = RegisterType(rawValue: try node.text()) else {
-        throw node.problem(
-          "one of \(RegisterType.allCases.map(\.rawValue).joined(separator: ", ")) should stand here")
+extension FieldServer {
+  /// The same so many ports higher.
+  fileprivate func shifted(
+    by number: Int, of count: Int, _ entry: ConfigNode
+  ) throws(ConfigProblem) -> FieldServer {
+    func moved(_ address: ListenAddress) throws(ConfigProblem) -> ListenAddress {
+      guard address.port == 0 || Int(address.port) + count <= 65536 else {
+        throw entry.problem("\(count) servers do not fit above port \(address.port)")
       }
-      layout.type = type
+      return ListenAddress(host: address.host, port: address.port == 0 ? 0 : address.port + UInt16(number))
     }
-    if let node = members["order"] { layout.order = try order(node) }
-    let scale = try members["scale"]?.number() ?? 1
-    guard scale != 0 else { throw members["scale"]!.problem("a scale of 0 makes all values 0") }
-    let offset = try members["offset"]?.number() ?? 0
-    layout.scale = LinearScale(scale: scale, offset: offset, denominator: 0, numerator: 0, addend: 0)
-    return layout
+    var server = self
+    switch port {
+    case .tcp(let address): server.port = .tcp(try moved(address))
+    case .rtuOverTCP(let address): server.port = .rtuOverTCP(try moved(address))
+    case .terminal: if count > 1 { throw entry.problem("\"count\" is for ports of TCP") }
+    }
+    return server
   }
+}
 
-  private static func order(_ node: ConfigNode) throws(ConfigProblem) -> ByteOrder {
-    switch try node.text() {
-    case "AB", "ABCD", "ABCDEFGH": .bigEndian
-    case "CDAB", "GHEFCDAB": ByteOrder(wordsReversed: true, bytesSwapped: false)
-    case "BA", "BADC", "BADCFEHG": ByteOrder(wordsReversed: false, bytesSwapped: true)
-    case "DCBA", "HGFEDCBA": ByteOrder(wordsReversed: true, bytesSwapped: true)
-    default: throw node.problem("an order such as ABCD, CDAB, BADC or DCBA should stand here")
+extension FieldServer.Port {
+  /// Ports that the kernel chooses are never the same.
+  fileprivate func isSame(as other: Self) -> Bool {
+    switch (self, other) {
+    case (.tcp(let one), .tcp(let another)), (.tcp(let one), .rtuOverTCP(let another)),
+      (.rtuOverTCP(let one), .tcp(let another)), (.rtuOverTCP(let one), .rtuOverTCP(let another)):
+      one == another && one.port != 0
+    case (.terminal(let one), .terminal(let another)): one == another
+    default: false
     }
-  }
-
-  private static func wave(_ node: ConfigNode) throws(ConfigProblem) -> Waveform {
-    if case .scalar = node.content { return .constant(try node.number()) }
-    let members = try node.members([
-      "wave", "mean", "swing", "period", "constant", "ramp", "random", "counter", "words",
-    ])
-    if let constant = members["constant"] { return .constant(try constant.number()) }
-    if let counter = members["counter"] { return .counter(perSecond: try counter.number()) }
-    if let ramp = members["ramp"] {
-      let (from, step) = try pair(ramp)
-      return .ramp(from: from, step: step)
-    }
-    if let random = members["random"] {
-      let (low, high) = try pair(random)
-      guard low <= high else { throw random.problem("the lower number comes first") }
-      return .random(low...high)
-    }
-    guard let wave = members["wave"] else {
-      throw node.problem("wave, constant, ramp, random, counter or words?")
-    }
-    let mean = try members["mean"]?.number() ?? 0
-    let swing = try members["swing"]?.number() ?? 1
-    let period = try members["period"]?.duration() ?? .seconds(60)
-    switch try wave.text() {
-    case "sine": return .sine(mean: mean, swing: swing, period: period)
-    case "square": return .square(mean: mean, swing: swing, period: period)
-    default: throw wave.problem("a wave is \"sine\" or \"square\"")
-    }
-  }
-
-  private static func pair(_ node: ConfigNode) throws(ConfigProblem) -> (Double, Double) {
-    let elements = try node.elements()
-    guard elements.count == 2 else { throw node.problem("two numbers should stand here, as in [10, 0.5]") }
-    return (try elements[0].number(), try elements[1].number())
   }
 }

@@ -1,80 +1,98 @@
 internal import GatewayCore
 internal import GatewaySystem
 
-/// All simulated devices and their clients; whoever holds the simulator's lock may use it. Answering a request
+/// All simulated devices and their masters; whoever holds the simulator's lock may use it. Answering a request over TCP
 /// without a fault and without delay allocates nothing.
 final class FieldEngine {
-  /// Tokens of listening sockets lie above those of connections; the highest is the wake-up's.
+  /// Tokens of listening sockets lie above those of channels; the highest is the wake-up's.
   static let wakeToken = UInt64.max
   private static let listenerBit: UInt64 = 1 << 63
+  /// How often a babbling port gets more to say.
+  private static let babblePeriod = Duration.milliseconds(5)
 
-  private let servers: [FieldPort]
-  /// The places of open connections; a token is place + generation, so that a stale event finds nobody.
-  private var connections: [FieldConnection?] = []
+  let ports: [FieldPort]
+  /// The places of open channels; a token is place + generation, so that a stale event finds nobody.
+  private var channels: [FieldChannel?] = []
   private var freePlaces: [Int] = []
   private var generation: UInt64 = 0
-  private var queue = AnswerQueue()
-  private var scratch = ByteBuffer(capacity: 512)
-  private var faults = FaultSchedule<FieldFault>()
-  private var dice: SplitMix
-  private(set) var recorder: PeriodRecorder?
+  /// Those of the channels whose bytes take time or have no header.
+  private var lines: [FieldChannel] = []
+  private var nextBabble: BootTime?
+  var queue = AnswerQueue()
+  var scratch = ByteBuffer(capacity: 512)
+  var faults = FaultSchedule<FieldFault>()
+  var dice: SplitMix
+  /// Counts foreign frames.
+  var foreignTurn = 0
+  var recorder: PeriodRecorder?
 
   init(_ description: FieldDescription, recordingPeriod: Duration?) throws(SystemError) {
     let start = SystemClock.boot
     dice = SplitMix(seed: description.seed)
-    var servers: [FieldPort] = []
+    var ports: [FieldPort] = []
     for (index, server) in description.servers.enumerated() {
       let seed = SplitMix.mix(description.seed &+ UInt64(index))
-      servers.append(try FieldPort(server, seed: seed, start: start))
+      ports.append(try FieldPort(server, seed: seed, start: start))
     }
-    self.servers = servers
+    self.ports = ports
     recorder = recordingPeriod.map(PeriodRecorder.init(period:))
   }
 
-  var addresses: [ListenAddress] { servers.map(\.address) }
-
   var stats: FieldStats {
-    var stats = FieldStats(servers: servers.map(\.stats))
-    stats.openConnections = connections.count - freePlaces.count
-    stats.periodErrors = recorder.map { PeriodErrors($0.errors) }
+    var stats = FieldStats(servers: ports.map(\.stats))
+    stats.openConnections = channels.count - freePlaces.count
+    stats.periodErrors = recorder.map(\.result)
     return stats
   }
 
-  func startListening(_ poll: borrowing EventPoll) throws(SystemError) {
-    for index in servers.indices { try listen(index, poll) }
+  func openAll(_ poll: borrowing EventPoll) throws(SystemError) {
+    for index in ports.indices { try open(index, poll) }
   }
 
-  private func listen(_ index: Int, _ poll: borrowing EventPoll) throws(SystemError) {
-    try servers[index].listen()
-    poll.add(servers[index].descriptor, token: Self.listenerBit | UInt64(index))
+  private func open(_ index: Int, _ poll: borrowing EventPoll) throws(SystemError) {
+    switch try ports[index].open() {
+    case .listening(let descriptor): poll.add(descriptor, token: Self.listenerBit | UInt64(index))
+    case .line(let descriptor): add(descriptor, to: index, poll)
+    }
   }
 
   // MARK: - Commands
 
   func add(_ fault: FieldFault, _ term: FaultTerm, now: BootTime) throws(SystemError) {
-    guard fault.kind == .refuse else { return faults.add(fault, term, now: now) }
-    for index in servers.indices where fault.server ?? index == index {
-      try servers[index].refuse(until: term.duration.map(now.advanced(by:)))
-      for case .some(let connection) in connections where connection.server == index { close(connection) }
+    let until = term.duration.map(now.advanced(by:))
+    switch fault.kind {
+    case .unplug:
+      for index in ports.indices where fault.server ?? index == index {
+        try ports[index].goAway(until: until)
+        for case .some(let channel) in channels where channel.server == index { close(channel) }
+      }
+    case .babble:
+      for index in ports.indices where fault.server ?? index == index {
+        ports[index].babble(until: until ?? BootTime(microseconds: .max))
+      }
+      nextBabble = now
+    default: faults.add(fault, term, now: now)
     }
   }
 
   func clearFaults(_ poll: borrowing EventPoll) throws(SystemError) {
     faults.removeAll()
-    for index in servers.indices where servers[index].isRefusing { try listen(index, poll) }
+    for port in ports { port.endBabbling() }
+    for index in ports.indices where ports[index].isAway { try open(index, poll) }
   }
 
   func write(
     _ words: [UInt16], at address: UInt16, in table: RegisterTable, server: Int, unit: UInt8
   ) -> Bool {
-    guard servers.indices.contains(server) else { return false }
-    return servers[server].image(unit: unit)?.write(words, at: address, in: table) ?? false
+    guard ports.indices.contains(server) else { return false }
+    return ports[server].image(unit: unit)?.write(words, at: address, in: table) ?? false
   }
 
   func closeAll() {
-    connections.removeAll()
+    channels.removeAll()
     freePlaces.removeAll()
-    for server in servers { server.close() }
+    lines.removeAll()
+    for port in ports { port.close() }
   }
 
   func forgetRecording() { recorder?.removeAll() }
@@ -85,128 +103,118 @@ final class FieldEngine {
     let now = SystemClock.boot
     for event in events where event.token != Self.wakeToken {
       if event.token & Self.listenerBit != 0 {
-        accept(at: Int(event.token & ~Self.listenerBit), poll)
-      } else if let connection = connection(event.token) {
-        serve(connection, event, now: now, poll)
+        let index = Int(event.token & ~Self.listenerBit)
+        // A stale event of a port that is away by now finds no listening socket.
+        if let socket = ports[index].accept() { add(socket, to: index, poll) }
+      } else if let channel = channel(event.token) {
+        serve(channel, event, now: now, poll)
       }
     }
     while let answer = queue.pop(due: now) {
-      guard let connection = connection(answer.token) else { continue }
-      connection.output.append(answer.bytes)
-      if connection.flush(poll) == .closed { close(connection) }
+      guard let channel = channel(answer.token) else { continue }
+      pass(answer.bytes, to: channel, due: answer.due)
+      finish(channel, poll)
     }
-    for index in servers.indices where servers[index].shouldListenAgain(now: now) {
+    speak(now: now)
+    babble(now: now, poll)
+    for line in lines { turn(line, now: now, poll) }
+    for index in ports.indices where ports[index].shouldComeBack(now: now) {
       // The port is ours all the while; should it fail all the same, it is tried again, but not in a spin.
-      do throws(SystemError) { try listen(index, poll) } catch {
-        servers[index].postpone(until: now.advanced(by: .seconds(1)))
+      do throws(SystemError) { try open(index, poll) } catch {
+        ports[index].postpone(until: now.advanced(by: .seconds(1)))
       }
     }
   }
 
   /// When the loop must turn without an event; nil: never.
   var nextDue: BootTime? {
-    servers.reduce(queue.nextDue) { due, server in
-      guard let refusal = server.refusesUntil else { return due }
-      return min(due ?? refusal, refusal)
+    var due = [queue.nextDue, nextBabble].compactMap { $0 }.min()
+    for port in ports {
+      for some in [port.awayUntil, port.speaker?.nextDue] { due = Self.earlier(due, some) }
     }
+    for line in lines { due = Self.earlier(due, line.line?.nextDue) }
+    return due
   }
 
-  private func accept(at index: Int, _ poll: borrowing EventPoll) {
-    // A stale event of a port that refuses by now finds no listening socket.
-    guard !servers[index].isRefusing, let socket = servers[index].accept() else { return }
-    let place = freePlaces.popLast() ?? connections.count
-    if place == connections.count { connections.append(nil) }
+  private static func earlier(_ one: BootTime?, _ other: BootTime?) -> BootTime? {
+    guard let one, let other else { return one ?? other }
+    return min(one, other)
+  }
+
+  private func add(_ descriptor: consuming FileDescriptor, to index: Int, _ poll: borrowing EventPoll) {
+    let port = ports[index]
+    let place = freePlaces.popLast() ?? channels.count
+    if place == channels.count { channels.append(nil) }
     generation = (generation + 1) & 0x7FFF_FFFF
     let token = generation << 32 | UInt64(place)
-    poll.add(socket.number, token: token)
-    connections[place] = FieldConnection(socket: socket, server: index, token: token)
-    servers[index].stats.connections += 1
+    poll.add(descriptor.number, token: token)
+    let line =
+      port.framing == .tcp ? nil : LineClock(pace: port.pace, wantsSilence: port.framing == .rtu)
+    let channel = FieldChannel(
+      descriptor, server: index, token: token, line: line, isTerminal: port.address == nil)
+    channels[place] = channel
+    if line != nil { lines.append(channel) }
+    port.stats.connections += 1
   }
 
-  private func connection(_ token: UInt64) -> FieldConnection? {
+  private func channel(_ token: UInt64) -> FieldChannel? {
     let place = Int(token & 0xFFFF_FFFF)
-    guard place < connections.count, let found = connections[place], found.token == token else { return nil }
+    guard place < channels.count, let found = channels[place], found.token == token else { return nil }
     return found
   }
 
-  private func close(_ connection: FieldConnection) {
-    let place = Int(connection.token & 0xFFFF_FFFF)
-    connections[place] = nil
+  private func close(_ channel: FieldChannel) {
+    let place = Int(channel.token & 0xFFFF_FFFF)
+    channels[place] = nil
     freePlaces.append(place)
+    lines.removeAll { $0 === channel }
+  }
+
+  /// Sends what a channel has to send; one that has ended goes.
+  private func finish(_ channel: FieldChannel, _ poll: borrowing EventPoll) {
+    if channel.flush(poll) == .closed { close(channel) }
   }
 
   private func serve(
-    _ connection: FieldConnection, _ event: EventPoll.Event, now: BootTime, _ poll: borrowing EventPoll
+    _ channel: FieldChannel, _ event: EventPoll.Event, now: BootTime, _ poll: borrowing EventPoll
   ) {
-    if event.isReadable, !connection.closesWhenSent {
-      let progress = connection.receive { answer($0, on: connection, now: now) }
-      if progress == .closed { connection.closesWhenSent = true }
+    if event.isReadable, !channel.closesWhenSent {
+      let progress =
+        channel.line == nil
+        ? channel.receiveFrames { answer($0, on: channel, at: now, now: now) } : listen(to: channel, now: now)
+      if progress == .closed { channel.closesWhenSent = true }
     }
-    if connection.flush(poll) == .closed { close(connection) }
+    finish(channel, poll)
   }
 
-  private func answer(_ request: UnsafeRawBufferPointer, on connection: FieldConnection, now: BootTime) {
-    let unit = request[6]
-    let server = connection.server
-    servers[server].stats.requests += 1
-    if recorder != nil, request.count >= 10 {
-      recorder!.note(
-        server: server, unit: unit, function: request[7], address: ModbusFrame.word(request, 8), at: now)
-    }
-    guard let image = servers[server].image(unit: unit) else {
-      servers[server].stats.exceptions += 1
-      // Gateway target device failed to respond: what a real multi-drop bridge says for a unit that is not there.
-      return ModbusFrame.refuse(request, code: 11, into: &connection.output)
-    }
-    let fault =
-      faults.isEmpty ? nil : faults.strike(now: now, dice: &dice) { $0.strikes(server: server, unit: unit) }
-    if fault == nil, image.delay == .zero, connection.lastDue <= now {
-      let before = connection.output.count
-      image.refresh(now: now)
-      ModbusFrame.answer(request, from: image, into: &connection.output)
-      if isException(connection.output, from: before) { servers[server].stats.exceptions += 1 }
-    } else {
-      if fault != nil { servers[server].stats.faults += 1 }
-      answerSlowly(request, image, fault?.kind, on: connection, now: now)
+  private func turn(_ line: FieldChannel, now: BootTime, _ poll: borrowing EventPoll) {
+    answerFrames(of: line, now: now)
+    let bytes = line.line!.takeOutput(now: now, &ports[line.server].stats.line)
+    if !bytes.isEmpty { line.output.append(bytes) }
+    if line.output.count > 0 || line.closesWhenSent { finish(line, poll) }
+  }
+
+  /// What plain devices say by themselves.
+  private func speak(now: BootTime) {
+    for (index, port) in ports.enumerated() {
+      guard let due = port.speaker?.nextDue, due <= now else { continue }
+      var said: [(bytes: [UInt8], time: BootTime)] = []
+      port.speaker!.said(by: now) { bytes, time in said.append((bytes, time)) }
+      for line in lines where line.server == index {
+        for (bytes, time) in said { say(bytes, on: line, due: time, now: now) }
+      }
     }
   }
 
-  private func isException(_ output: borrowing ByteBuffer, from start: Int) -> Bool {
-    output.withBytes { $0[start + 7] & 0x80 != 0 }
-  }
-
-  /// The way for delays and faults; may allocate.
-  private func answerSlowly(
-    _ request: UnsafeRawBufferPointer, _ image: DeviceImage, _ kind: FieldFault.Kind?,
-    on connection: FieldConnection, now: BootTime
-  ) {
-    image.refresh(now: now)
-    scratch.removeAll()
-    if case .exception(let code) = kind {
-      ModbusFrame.refuse(request, code: code, into: &scratch)
-    } else {
-      ModbusFrame.answer(request, from: image, into: &scratch)
+  private func babble(now: BootTime, _ poll: borrowing EventPoll) {
+    guard let due = nextBabble, due <= now else { return }
+    nextBabble = ports.contains { $0.isBabbling(now: now) } ? now.advanced(by: Self.babblePeriod) : nil
+    for case .some(let channel) in channels where ports[channel.server].isBabbling(now: now) {
+      // A line never falls silent: it always has twice as much to say as fits until the next turn.
+      let count = max(64, ports[channel.server].pace?.characters(in: Self.babblePeriod * 2) ?? 0)
+      guard !channel.isCrowded, channel.line?.backlog ?? 0 < count else { continue }
+      pass(FaultyAnswer.random(count...count, &dice), to: channel, due: now)
+      if channel.line == nil { finish(channel, poll) }
     }
-    var bytes = scratch.copyBytes()
-    var delay = image.delay
-    switch kind {
-    case nil, .exception, .refuse: break
-    case .delay(let extra): delay += extra
-    case .late(let extra):
-      return queue.push(bytes, to: connection.token, due: now.advanced(by: delay + extra))
-    case .silent: return
-    case .close, .short:
-      if kind == .short { connection.output.append(Array(bytes.prefix(bytes.count / 2))) }
-      connection.closesWhenSent = true
-      return
-    case .garbage: bytes = (0..<(8 + dice.next() % 64)).map { _ in UInt8(truncatingIfNeeded: dice.next()) }
-    case .wrongTransaction: bytes[1] ^= 0x55
-    case .wrongUnit: bytes[6] ^= 0x55
-    case .wrongFunction: bytes[7] = bytes[7] == 3 ? 4 : 3
-    }
-    let due = max(now.advanced(by: delay), connection.lastDue)
-    if due <= now { return connection.output.append(bytes) }
-    connection.lastDue = due
-    queue.push(bytes, to: connection.token, due: due)
   }
 }

@@ -3,8 +3,8 @@ package import GatewaySystem
 internal import Glibc
 internal import Synchronization
 
-/// Modbus TCP devices on real sockets, all served by one thread. Listening from `init` to `stop`. Thread-safe:
-/// a command is in force when the call returns.
+/// Simulated devices on real sockets and pseudo terminals, all served by one thread. There from `init` to `stop`.
+/// Thread-safe: a command is in force when the call returns.
 package final class FieldSimulator: Sendable {
   /// What the loop's thread and the callers share.
   private final class Core: Sendable {
@@ -21,8 +21,10 @@ package final class FieldSimulator: Sendable {
     }
   }
 
-  /// Where the servers listen, in the order of the description.
+  /// Where the servers listen, in the order of the description; those on a pty are left out.
   package let addresses: [ListenAddress]
+  /// Address or link of each server.
+  package let places: [String]
   private let core: Core
   private let thread: Mutex<WorkerThread?>
 
@@ -30,8 +32,12 @@ package final class FieldSimulator: Sendable {
   package init(_ description: FieldDescription, recordingPeriod: Duration? = nil) throws(SystemError) {
     raiseDescriptorLimit()
     let core = try Core(description, recordingPeriod: recordingPeriod)
-    addresses = core.engine.withLock { $0.addresses }
-    try core.engine.withLock { engine throws(SystemError) in try engine.startListening(core.poll) }
+    let heard = core.engine.withLock { $0.ports.map(\.address) }
+    addresses = heard.compactMap { $0 }
+    places = zip(description.servers, heard).map { server, address in
+      if case .terminal(let link) = server.port { link } else { address?.description ?? "" }
+    }
+    try core.engine.withLock { engine throws(SystemError) in try engine.openAll(core.poll) }
     self.core = core
     thread = Mutex(try WorkerThread(name: "sim-field") { Self.run(core) })
   }
@@ -51,6 +57,7 @@ package final class FieldSimulator: Sendable {
 
   package func clearFaults() throws(SystemError) {
     try core.engine.withLock { engine throws(SystemError) in try engine.clearFaults(core.poll) }
+    core.wake.raise()
   }
 
   /// Sets raw words (in a bit table: 0 or 1) at addresses that the description defines; false when it does not.
@@ -59,6 +66,11 @@ package final class FieldSimulator: Sendable {
     _ words: [UInt16], at address: UInt16, in table: RegisterTable, server: Int = 0, unit: UInt8
   ) -> Bool {
     core.engine.withLock { $0.write(words, at: address, in: table, server: server, unit: unit) }
+  }
+
+  /// How many requests have reached a device so far; nil where none has that unit.
+  package func requests(server: Int = 0, unit: UInt8) -> UInt32? {
+    core.engine.withLock { $0.ports[server].image(unit: unit)?.requests }
   }
 
   /// Begins recording afresh, for example when the system under test has settled.
@@ -73,8 +85,9 @@ package final class FieldSimulator: Sendable {
   }
 
   private static func run(_ core: Core) {
+    WorkerThread.sharpenTimers()
     var events: [EventPoll.Event] = []
-    var due: BootTime?
+    var due = core.engine.withLock { $0.nextDue }
     while !core.isStopping.load(ordering: .acquiring) {
       let timeout = due.map { max(SystemClock.boot.duration(to: $0), .zero) }
       core.poll.wait(into: &events, timeout: timeout)

@@ -1,8 +1,31 @@
 internal import GatewayCore
 
-/// Modbus over TCP as a device speaks it (Modbus Messaging on TCP/IP 1.0b, section 3.1; Application Protocol
-/// 1.1b3, sections 6.1-6.4 and 7). Pure: bytes in, bytes out.
-enum ModbusFrame {
+/// What carries a request and its answer: each framing adds something of its own around unit and PDU.
+enum Framing: Equatable, Sendable {
+  /// Modbus Messaging on TCP/IP 1.0b, section 3.1: a header before them.
+  case tcp
+  /// Modbus over Serial Line 1.02, section 2.5.1: a checksum behind them.
+  case rtu
+  /// Bytes that are not Modbus.
+  case plain
+
+  /// Bytes before the unit.
+  var headLength: Int { self == .tcp ? TCPFrame.headerLength - 1 : 0 }
+  /// Bytes behind the PDU.
+  var tailLength: Int { self == .rtu ? 2 : 0 }
+
+  /// The whole frame around `body` (unit and PDU), as the answer to the frame `request`.
+  func frame(_ body: [UInt8], answering request: UnsafeRawBufferPointer) -> [UInt8] {
+    switch self {
+    case .tcp:
+      [request[0], request[1], 0, 0, UInt8(body.count >> 8), UInt8(truncatingIfNeeded: body.count)] + body
+    case .rtu: RTUFrame.sealed(body)
+    case .plain: body
+    }
+  }
+}
+
+enum TCPFrame {
   /// Transaction, protocol, length (2 bytes each) and unit.
   static let headerLength = 7
   /// A header and a PDU of 253 bytes.
@@ -19,71 +42,66 @@ enum ModbusFrame {
 
   static func next(in bytes: UnsafeRawBufferPointer) -> Next {
     guard bytes.count >= 6 else { return .incomplete }
-    let length = word(bytes, 4)
-    guard word(bytes, 2) == 0, length >= 2, length + 6 <= maximumLength else { return .nonsense }
+    let length = ModbusPDU.word(bytes, 4)
+    guard ModbusPDU.word(bytes, 2) == 0, length >= 2, length + 6 <= maximumLength else { return .nonsense }
     return bytes.count >= length + 6 ? .whole(length + 6) : .incomplete
   }
 
-  static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> Int {
-    Int(bytes[offset]) << 8 | Int(bytes[offset + 1])
-  }
-
-  /// Appends a device's answer to the whole frame `request`.
-  static func answer(
-    _ request: UnsafeRawBufferPointer, from image: DeviceImage, into output: inout ByteBuffer
+  /// Appends a header for the answer to `request`, then what `body` appends after it.
+  static func append(
+    to output: inout ByteBuffer, answering request: UnsafeRawBufferPointer, _ body: (inout ByteBuffer) -> Void
   ) {
-    guard let table = table(function: request[7]) else { return refuse(request, code: 1, into: &output) }
-    guard request.count == 12 else { return refuse(request, code: 3, into: &output) }
-    let address = word(request, 8)
-    let count = word(request, 10)
-    guard count >= 1, count <= table.requestLimit else { return refuse(request, code: 3, into: &output) }
-    let byteCount = table.isBits ? (count + 7) / 8 : 2 * count
-    let answered: Void? = image.read(table, at: address, count: count) { words in
-      header(request, length: 3 + byteCount, into: &output)
-      output.append(request[7])
-      output.append(UInt8(byteCount))
-      output.append(upTo: byteCount) { room in
-        if table.isBits { pack(words, into: room) } else { copy(words, into: room) }
-        return byteCount
-      }
-    }
-    if answered == nil { refuse(request, code: 2, into: &output) }
-  }
-
-  /// Appends an exception.
-  static func refuse(_ request: UnsafeRawBufferPointer, code: UInt8, into output: inout ByteBuffer) {
-    header(request, length: 3, into: &output)
-    output.append(request[7] | 0x80)
-    output.append(code)
-  }
-
-  private static func table(function: UInt8) -> RegisterTable? {
-    switch function {
-    case 1: .coil
-    case 2: .discrete
-    case 3: .holding
-    case 4: .input
-    default: nil
-    }
-  }
-
-  private static func header(_ request: UnsafeRawBufferPointer, length: Int, into output: inout ByteBuffer) {
+    let start = output.count
     output.append(upTo: headerLength) { room in
       (room[0], room[1], room[2], room[3]) = (request[0], request[1], 0, 0)
-      (room[4], room[5], room[6]) = (UInt8(length >> 8), UInt8(length & 255), request[6])
+      (room[4], room[5], room[6]) = (0, 0, request[6])
       return headerLength
     }
+    body(&output)
+    let length = output.count - start - 6
+    output.withMutableBytes { bytes in
+      (bytes[start + 4], bytes[start + 5]) = (UInt8(length >> 8), UInt8(length & 255))
+    }
   }
+}
 
-  private static func copy(_ words: UnsafeBufferPointer<UInt16>, into room: UnsafeMutableRawBufferPointer) {
-    for index in 0..<words.count {
-      room.storeBytes(of: words[index].bigEndian, toByteOffset: 2 * index, as: UInt16.self)
+enum RTUFrame {
+  /// Unit, PDU of 253 bytes, CRC.
+  static let maximumLength = 256
+
+  /// How many bytes the request at the start of `bytes` takes, from its function alone; nil: more bytes are needed.
+  /// Only where no time shows a frame's end.
+  static func requestLength(in bytes: UnsafeRawBufferPointer) -> Int? {
+    guard bytes.count >= 2 else { return nil }
+    switch bytes[1] {
+    case 1...6: return bytes.count >= 8 ? 8 : nil
+    case 15, 16:
+      guard bytes.count >= 7 else { return nil }
+      let length = 9 + Int(bytes[6])
+      return bytes.count >= length ? length : nil
+    default: return bytes.count >= 4 ? bytes.count : nil
     }
   }
 
-  /// The first bit is the lowest of the first byte (section 6.1).
-  private static func pack(_ bits: UnsafeBufferPointer<UInt16>, into room: UnsafeMutableRawBufferPointer) {
-    for index in 0..<room.count { room[index] = 0 }
-    for index in 0..<bits.count where bits[index] != 0 { room[index / 8] |= 1 << UInt8(index % 8) }
+  /// Whether `frame` ends with the checksum of what is before; one of less than four bytes never does.
+  static func isSound(_ frame: UnsafeRawBufferPointer) -> Bool {
+    guard frame.count >= 4 else { return false }
+    let sum = checksum(UnsafeRawBufferPointer(rebasing: frame[..<(frame.count - 2)]))
+    return frame[frame.count - 2] == UInt8(sum & 255) && frame[frame.count - 1] == UInt8(sum >> 8)
+  }
+
+  static func sealed(_ body: [UInt8]) -> [UInt8] {
+    let sum = body.withUnsafeBytes { checksum($0) }
+    return body + [UInt8(sum & 255), UInt8(sum >> 8)]
+  }
+
+  /// CRC-16/MODBUS (Modbus over Serial Line 1.02, section 6.2.2): bit by bit, where the gateway's library uses tables.
+  static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt16 {
+    var sum: UInt16 = 0xFFFF
+    for byte in bytes {
+      sum ^= UInt16(byte)
+      for _ in 0..<8 { sum = sum & 1 == 0 ? sum >> 1 : sum >> 1 ^ 0xA001 }
+    }
+    return sum
   }
 }

@@ -1,5 +1,5 @@
 package import GatewayCore
-internal import GatewaySystem
+package import GatewaySystem
 internal import Glibc
 internal import Synchronization
 
@@ -14,7 +14,7 @@ package final class GPIOSource: Source {
   private static let retryInterval = Duration.seconds(1)
   private static let alarmToken = UInt64.max
 
-  package let interruption = Interruption()
+  package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
   package let readingsPerSecond: Double
@@ -47,7 +47,8 @@ package final class GPIOSource: Source {
   private var alarmTime: MonotonicTime?
   private var ready: [EventPoll.Event] = []
 
-  package init(_ setup: SourceSetup) {
+  package init(_ setup: SourceSetup) throws(SystemError) {
+    interruption = try Interruption()
     guard case .gpio(let path) = setup.bus.link else {
       preconditionFailure("BUG: bus \(setup.bus.name) is no GPIO chip")
     }

@@ -3,51 +3,61 @@ internal import GatewaySystem
 
 /// Why a request brought no registers.
 enum ModbusFailure: Error, Equatable {
-  /// No complete answer within the bus's timeout.
-  case timeout
+  /// No complete answer in time; with `foreign`, something else came instead.
+  case timeout(foreign: Bool)
   /// The connection could not be made, or broke; an `errno` value.
   case disconnected(code: Int32)
-  /// The device refused (Modbus Application Protocol 1.1b3, section 7). 0: a code that the specification
-  /// does not define.
+  /// The device refused (Modbus Application Protocol 1.1b3, section 7).
   case exception(code: UInt8)
-  /// An answer that breaks the protocol or belongs to another request.
-  case badAnswer
-  /// libmodbus addresses units 0 … 247 and 255 only.
-  case unaddressable
+  /// The answer's check is wrong, also after it was asked for again.
+  case checksum
+  /// The stream of a TCP connection makes no sense any more.
+  case outOfStep
+  /// The line is never silent: something on it sends without end.
+  case babble
+  /// The gateway stops.
+  case interrupted
 
   var reason: QualityReason {
     switch self {
-    case .timeout: .timeout
-    case .disconnected: .disconnected
+    case .timeout(foreign: false): .timeout
+    case .timeout(foreign: true), .checksum, .outOfStep, .babble: .badAnswer
+    case .disconnected, .interrupted: .disconnected
     case .exception(let code): QualityReason(modbusException: code)
-    case .badAnswer: .badAnswer
-    case .unaddressable: .gatewayTarget
     }
-  }
-
-  /// The device spoke the protocol, and the connection can go on being used.
-  var isAnswer: Bool {
-    if case .exception = self { true } else { false }
   }
 
   /// The device may be dead; what its breaker counts.
   var isSilence: Bool {
     switch self {
     case .timeout, .disconnected: true
-    case .exception, .badAnswer, .unaddressable: false
+    case .exception, .checksum, .outOfStep, .babble, .interrupted: false
     }
   }
 
-  /// The cause, to stand after `cannot … "name": `.
-  func cause(timeout: Duration) -> String {
+  var kind: BusErrorKind {
     switch self {
-    case .timeout: "no answer within \(timeout.microseconds / 1000) ms"
+    case .timeout: .timeout
+    case .disconnected, .interrupted: .disconnected
+    case .exception: .exception
+    case .checksum: .checksum
+    case .outOfStep: .wrongLength
+    case .babble: .noise
+    }
+  }
+
+  /// The cause, to stand after `cannot … "name": `. `patience` is how long the answer was waited for.
+  func cause(patience: Duration) -> String {
+    switch self {
+    case .timeout(foreign: false): "no answer within \(patience.microseconds / 1000) ms"
+    case .timeout(foreign: true): "only what breaks the protocol or belongs to another request came"
     case .disconnected(let code): SystemError.text(code)
-    case .exception(let code) where reason == .unknownException:
-      "undefined exception\(code == 0 ? "" : " \(code)")"
+    case .exception(let code) where reason == .unknownException: "undefined exception \(code)"
     case .exception(let code): "exception \(code), \(reason.word)"
-    case .badAnswer: "the answer breaks the protocol or belongs to another request"
-    case .unaddressable: "libmodbus addresses units 0-247 and 255 only"
+    case .checksum: "the answer's check is wrong"
+    case .outOfStep: "the answer breaks the protocol"
+    case .babble: "the line is never silent"
+    case .interrupted: "the gateway stops"
     }
   }
 }

@@ -1,118 +1,151 @@
 package import GatewayCore
-internal import GatewaySystem
+package import GatewaySystem
 internal import Synchronization
 
-/// A Modbus TCP bus: asks its devices by the plan, and makes a reading of each point of each answer.
+/// A Modbus bus: asks its devices by the plan, and makes a reading of each point of each answer.
 ///
 /// Promises: each poll gives one reading for each of its points, good or failed with its reason; a reading's
-/// value comes from the answer to its own request; a device that is silent costs the others at most three
-/// timeouts, then one per probe; a bus that cannot be reached is tried at most once a second and spends at
-/// most a fifth of the time in connecting. Allocates nothing while polls succeed. One thread.
+/// value comes from the answer to its own request; a device that is silent costs its neighbours at most a tenth of
+/// their period; a read that the device refuses is split until the illegal register is alone; a bus that cannot be
+/// reached is tried at most once a second and spends at most a fifth of the time in connecting. Allocates nothing
+/// while polls succeed. One thread.
 package final class ModbusSource: Source {
   /// After a connection failed, the next attempt waits for `connectPatience` times what it took, within these.
   private static let connectPatience = 4
   private static let shortestConnectWait = Duration.seconds(1)
-  private static let longestConnectWait = Duration.seconds(10)
+  /// An adapter or a server that comes back is in use again within 5 s.
+  private static let longestConnectWait = Duration.seconds(4)
 
-  package let interruption = Interruption()
+  package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
   package var readingsPerSecond: Double { plan.readingsPerSecond }
+  package var stretch: Double { load.stretch }
 
-  private let bus: BusConfig
+  let bus: BusConfig
+  let meter: BusMeter
   private let plan: PollPlan
-  private let meter: BusMeter
   private let timeQuality: @Sendable () -> TimeQuality
-  private var connection: ModbusConnection
+  private var master: ModbusMaster
   private var nextConnect = BootTime(microseconds: .min)
   private var healths: [DeviceHealth]
+  private var load: BusLoad
+  private var splitters: [RequestSplitter]
   private var lastFailure: (device: Int, failure: ModbusFailure)?
-  /// Registers or bits of the last answer; room for the longest, whatever was asked.
-  private let registers = UnsafeMutablePointer<UInt16>.allocate(capacity: ModbusConnection.answerRegisters)
-  private let bits: UnsafeMutablePointer<UInt8>?
+  /// Registers of the last answer; room for the longest, whatever was asked.
+  private let registers = UnsafeMutablePointer<UInt16>.allocate(
+    capacity: RegisterTable.holding.requestLimit)
 
-  package init(_ setup: SourceSetup) {
+  package init(_ setup: SourceSetup) throws(SystemError) {
     bus = setup.bus
-    let plan = PollPlan(bus: setup.bus.name, of: setup.config)
+    let plan = PollPlan(bus: setup.bus, of: setup.config)
     precondition(
       setup.deviceMeters.count == plan.devices.count, "BUG: \(setup.deviceMeters.count) device meters")
     self.plan = plan
     meter = setup.meter
     timeQuality = setup.timeQuality
+    interruption = try Interruption()
     periods = plan.requests.map(\.period)
     largestPoll = plan.largestPoll
     healths = setup.deviceMeters.enumerated().map { device, meter in
-      DeviceHealth(meter: meter, requests: plan.requestRange(ofDevice: device))
+      DeviceHealth(
+        unit: plan.devices[device].unit, meter: meter, requests: plan.requestRange(ofDevice: device))
     }
-    switch bus.link {
-    case .modbusTCP(let host, let port):
-      connection = ModbusConnection(
-        host: host, port: port, timeout: bus.timeout, interruption: interruption)
-    default: preconditionFailure("BUG: a bus that is none of Modbus's")
-    }
-    registers.initialize(repeating: 0, count: ModbusConnection.answerRegisters)
-    bits =
-      plan.requests.contains { $0.table.isBits } ? .allocate(capacity: ModbusConnection.answerBits) : nil
-    bits?.initialize(repeating: 0, count: ModbusConnection.answerBits)
+    load = BusLoad(plan, at: SystemClock.boot)
+    splitters = plan.requests.map(RequestSplitter.init)
+    master = ModbusMaster(setup.bus, meter: setup.meter, interruption: interruption)
+    registers.initialize(repeating: 0, count: RegisterTable.holding.requestLimit)
+    meter.record(plannedPermille: UInt32(clamping: Int64(plan.demand * 1000)))
   }
 
-  deinit {
-    registers.deallocate()
-    bits?.deallocate()
-  }
+  deinit { registers.deallocate() }
+
+  // MARK: - Polling
 
   package func poll(
-    _ request: Int, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
+    _ index: Int, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
   ) -> Poll {
-    let index = request
+    account(at: now)
     let request = plan.requests[index]
-    let reason = ask(request, at: now)
-    let moment = SystemClock.moment
-    if reason != .none, interruption.isInterrupted { return Poll(count: 0, moment: moment) }
+    let device = request.device
     let outcome: DeviceHealth.Outcome
-    if reason == .none {
-      outcome = decode(request, at: moment, into: room) ? .good : .troubled
+    if let patience = load.patience(for: index, healths[device], timeout: bus.timeout, at: now) {
+      if isReachable(at: now) {
+        outcome = ask(index, at: now, patience: patience, into: room)
+      } else {
+        outcome = fail(request, .disconnected, into: room)
+      }
     } else {
-      fail(request, reason, at: moment, into: room)
-      outcome = reason.rawValue >= QualityReason.illegalFunction.rawValue ? .troubled : .failed
+      outcome = fail(request, .breakerOpen, into: room)
     }
-    healths[request.device].record(outcome, request: index)
+    let moment = SystemClock.moment
+    if outcome != .good, interruption.isInterrupted { return Poll(count: 0, moment: moment) }
+    healths[device].record(outcome, request: index)
     return Poll(count: request.items.count, moment: moment)
   }
 
-  /// Gets the answer to a request; `.none` when it is there.
-  private func ask(_ request: PollRequest, at now: BootTime) -> QualityReason {
-    guard healths[request.device].breaker.permits(at: now) else { return .breakerOpen }
-    guard isReachable(at: now) else { return .disconnected }
-    meter.requests.wrappingAdd(1, ordering: .relaxed)
-    do throws(ModbusFailure) {
-      try read(request)
-      healths[request.device].breaker.answered()
-      return .none
-    } catch {
-      // A stop that shut the socket down is no failure of the device.
-      if !interruption.isInterrupted { note(error, device: request.device) }
-      return error.reason
+  /// Takes note of devices that answered too late, and of what the bus is asked for.
+  private func account(at now: BootTime) {
+    for unit in master.takeHeard() {
+      for device in healths.indices where healths[device].unit == unit { healths[device].breaker.heard() }
     }
+    load.refresh(healths, at: now)
+    meter.record(plannedPermille: UInt32(clamping: Int64(load.demand * 1000)))
   }
 
-  private func read(_ request: PollRequest) throws(ModbusFailure) {
-    if request.table.isBits, let bits {
-      try connection.read(
-        request.table, bits: request.count, at: request.address, unit: request.unit, into: bits)
-    } else {
-      try connection.read(
-        request.table, registers: request.count, at: request.address, unit: request.unit, into: registers)
+  /// Reads the request's parts; what is refused is split.
+  private func ask(
+    _ index: Int, at now: BootTime, patience: Duration, into room: UnsafeMutableBufferPointer<Reading>
+  ) -> DeviceHealth.Outcome {
+    let request = plan.requests[index]
+    let began = SystemClock.boot
+    var isGood = true
+    var fatal: ModbusFailure?
+    splitters[index].poll(at: now) { part, span in
+      if let fatal {
+        fill(request, part, fatal.reason, into: room)
+        return .unknown
+      }
+      do throws(ModbusFailure) {
+        try read(request, span, patience: patience)
+        if !decode(request, part, span, into: room) { isGood = false }
+        return .read
+      } catch {
+        isGood = false
+        note(error, device: request.device, patience: patience)
+        fill(request, part, error.reason, into: room)
+        guard case .exception(let code) = error else {
+          fatal = error
+          return .unknown
+        }
+        // 3 is what some say when they are asked for more than they can give at once.
+        return code == 2 || code == 3 && part.count > 1 ? .refused : .unknown
+      }
+    } illegal: { part in
+      isGood = false
+      fill(request, part, .illegalAddress, into: room)
     }
+    if fatal == nil { load.record(index, took: began.duration(to: SystemClock.boot)) }
+    return isGood ? .good : fatal == nil ? .troubled : .failed
+  }
+
+  private func read(
+    _ request: PollRequest, _ span: RequestMerger.Span, patience: Duration
+  ) throws(ModbusFailure) {
+    let question = ModbusRequest(
+      unit: request.unit, table: request.table, address: UInt16(span.first),
+      count: UInt16(span.end - span.first))
+    try master.read(question, patience: patience)
+    healths[request.device].answered(after: master.latency)
   }
 
   /// Whether there is a connection, after an attempt at one if it is time for that.
   private func isReachable(at now: BootTime) -> Bool {
-    connection.closeIfStale()
-    if connection.isConnected { return true }
+    master.refresh(at: now)
+    if master.isConnected { return true }
     guard now >= nextConnect else { return false }
     do throws(ModbusFailure) {
-      try connection.connect()
+      try master.connect()
       meter.record(connected: true)
       return true
     } catch {
@@ -121,15 +154,19 @@ package final class ModbusSource: Source {
       nextConnect = end.advanced(by: max(Self.shortestConnectWait, min(patience, Self.longestConnectWait)))
       meter.record(connected: false)
       lastFailure = nil
-      meter.record(error: "cannot connect to \(address): \(error.cause(timeout: bus.timeout))")
+      meter.record(.disconnected)
+      meter.record(error: "cannot \(bus.link.verb): \(error.cause(patience: bus.timeout))")
       return false
     }
   }
 
-  private func note(_ failure: ModbusFailure, device: Int) {
+  private func note(_ failure: ModbusFailure, device: Int, patience: Duration) {
+    // A stop that cut the waiting short is no failure of the device.
+    guard failure != .interrupted else { return }
+    meter.record(failure.kind)
     if case .disconnected = failure { meter.record(connected: false) }
-    if failure.isAnswer {
-      healths[device].breaker.answered()
+    if case .exception = failure {
+      healths[device].answered(after: master.latency)
     } else if failure.isSilence {
       healths[device].breaker.failed(at: SystemClock.boot, random: .random(in: 0..<1))
     }
@@ -140,30 +177,28 @@ package final class ModbusSource: Source {
     }
     lastFailure = (device, failure)
     let name = plan.devices[device].name
-    meter.record(error: "cannot read device \"\(name)\": \(failure.cause(timeout: bus.timeout))")
+    meter.record(error: "cannot read device \"\(name)\": \(failure.cause(patience: patience))")
   }
 
-  private var address: String {
-    switch bus.link {
-    case .modbusTCP(let host, let port): "\"\(host):\(port)\""
-    default: ""
-    }
-  }
+  // MARK: - Readings
 
   /// Whether all of the points were numbers.
   private func decode(
-    _ request: PollRequest, at moment: Moment, into room: UnsafeMutableBufferPointer<Reading>
+    _ request: PollRequest, _ part: Range<Int>, _ span: RequestMerger.Span,
+    into room: UnsafeMutableBufferPointer<Reading>
   ) -> Bool {
     let timeQuality = timeQuality()
+    let moment = SystemClock.moment
+    let data = master.data
+    if !request.table.isBits { loadRegisters(data) }
     var areNumbers = true
-    for place in request.items.indices {
+    for place in part {
       let item = request.items[place]
+      let offset = Int(request.address) + Int(item.offset) - span.first
       let decoded =
-        if request.table.isBits, let bits {
-          RegisterDecoder.decode(item.layout, bit: bits[Int(item.offset)])
-        } else {
-          RegisterDecoder.decode(item.layout, registers + Int(item.offset))
-        }
+        request.table.isBits
+        ? RegisterDecoder.decode(item.layout, bit: data[offset / 8] >> UInt8(offset % 8) & 1)
+        : RegisterDecoder.decode(item.layout, registers + offset)
       switch decoded {
       case .value(let value):
         room[place] = Reading(point: item.point, at: moment, value: value, timeQuality: timeQuality)
@@ -176,14 +211,90 @@ package final class ModbusSource: Source {
     return areNumbers
   }
 
-  private func fail(
-    _ request: PollRequest, _ reason: QualityReason, at moment: Moment,
+  private func loadRegisters(_ data: UnsafeRawBufferPointer) {
+    for place in 0..<data.count / 2 {
+      registers[place] = UInt16(data[2 * place]) << 8 | UInt16(data[2 * place + 1])
+    }
+  }
+
+  private func fill(
+    _ request: PollRequest, _ part: Range<Int>, _ reason: QualityReason,
     into room: UnsafeMutableBufferPointer<Reading>
   ) {
     let timeQuality = timeQuality()
-    for place in request.items.indices {
+    let moment = SystemClock.moment
+    for place in part {
       room[place] = Reading(
         point: request.items[place].point, at: moment, failed: reason, timeQuality: timeQuality)
+    }
+  }
+
+  private func fail(
+    _ request: PollRequest, _ reason: QualityReason, into room: UnsafeMutableBufferPointer<Reading>
+  ) -> DeviceHealth.Outcome {
+    fill(request, request.items.indices, reason, into: room)
+    return .failed
+  }
+
+  // MARK: - The technician's questions
+
+  package func time(for inquiry: BusInquiry) -> Duration {
+    plan.timing.overhead + patience(forUnit: inquiry.unit)
+  }
+
+  package func answer(_ inquiry: BusInquiry) -> BusFinding {
+    guard isReachable(at: SystemClock.boot) else {
+      return .failed(.disconnected, cause: meter.lastError ?? "cannot \(bus.link.verb)")
+    }
+    let patience = patience(forUnit: inquiry.unit)
+    do throws(ModbusFailure) {
+      switch inquiry {
+      case .read(let unit, let table, let address, let count):
+        try master.read(
+          ModbusRequest(unit: unit, table: table, address: address, count: count), patience: patience)
+        return table.isBits ? .bits(bits(master.data, count: Int(count))) : .words(words(master.data))
+      case .probe(let unit): return try probe(unit, patience: patience)
+      }
+    } catch {
+      if case .exception(let code) = error { return .exception(code) }
+      return .failed(error.reason, cause: error.cause(patience: patience))
+    }
+  }
+
+  /// A stranger may cost no more than a dead device does.
+  private func patience(forUnit unit: UInt8) -> Duration {
+    let isTrusted = healths.contains { $0.unit == unit && $0.breaker.trusts }
+    return isTrusted ? bus.timeout : min(bus.timeout, load.bearable())
+  }
+
+  /// Whatever a unit answers, it is there; then it is asked what it is.
+  private func probe(_ unit: UInt8, patience: Duration) throws(ModbusFailure) -> BusFinding {
+    let question = ModbusRequest(unit: unit, table: .holding, address: 0, count: 1)
+    do throws(ModbusFailure) { try master.read(question, patience: patience) } catch {
+      // 10 and 11 come from a gateway that found nobody (Application Protocol 1.1b3, section 7).
+      guard case .exception(let code) = error, code != 10, code != 11 else { throw error }
+    }
+    let identity = (try? master.identify(unit, patience: patience)) ?? []
+    return .identity(identity)
+  }
+
+  private func words(_ data: UnsafeRawBufferPointer) -> [UInt16] {
+    (0..<data.count / 2).map { UInt16(data[2 * $0]) << 8 | UInt16(data[2 * $0 + 1]) }
+  }
+
+  private func bits(_ data: UnsafeRawBufferPointer, count: Int) -> [Bool] {
+    (0..<count).map { data[$0 / 8] >> UInt8($0 % 8) & 1 == 1 }
+  }
+}
+
+extension BusConfig.Link {
+  /// What is done to reach it, with its object.
+  var verb: String {
+    switch self {
+    case .modbusTCP(let host, let port), .modbusRTUOverTCP(let host, let port, _):
+      "connect to \"\(host):\(port)\""
+    case .modbusRTU(let line), .serial(let line): "open \"\(line.device)\""
+    case .gpio(let chip): "open \"\(chip)\""
     }
   }
 }

@@ -121,4 +121,24 @@ private let tenth = scale(0.1, 0, 1, 0, 10)
     #expect(scale(0.1, 0, 0, 0, 0).apply(Int64(3)) == 0.30000000000000004)
     #expect(scale(0.1, 0, 0, 0, 0).apply(3.0) == 0.30000000000000004)
   }
+
+  /// A device's word for "no value" is a bit pattern of the point's own width, whatever scale or sign it has.
+  @Test func thePatternThatMeansNoValueIsNone() {
+    let signed = RegisterLayout(type: .int16, scale: tenth, invalid: 0x7FFF)
+    #expect(decode(signed, "7F FF") == .notANumber)
+    #expect(decode(signed, "7F FE") == .value(.double(3276.6)))
+    #expect(decode(signed, "FF FF") == .value(.double(-0.1)))
+    let lowest = RegisterLayout(type: .int32, order: orders["CDAB"]!, invalid: 0x8000_0000)
+    #expect(decode(lowest, "00 00 80 00") == .notANumber)
+    #expect(decode(lowest, "80 00 00 00") == .value(.signed(0x8000)))
+    let wide = RegisterLayout(type: .uint64, invalid: .max)
+    #expect(decode(wide, "FF FF FF FF FF FF FF FF") == .notANumber)
+    #expect(decode(wide, "FF FF FF FF FF FF FF FE") == .value(.unsigned(.max - 1)))
+    let byte = RegisterLayout(type: .uint8, usesHighByte: true, invalid: 0xFF)
+    #expect(decode(byte, "FF 00") == .notANumber)
+    #expect(decode(byte, "00 FF") == .value(.unsigned(0)))
+    let field = RegisterLayout(type: .uint16, firstBit: 4, bitCount: 4, invalid: 0xF)
+    #expect(decode(field, "00 F1") == .notANumber)
+    #expect(decode(field, "FF 0F") == .value(.unsigned(0)))
+  }
 }

@@ -16,6 +16,8 @@ private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
     devices: devices, destinations: [])
 }
 
+private func plan(_ config: GatewayConfig) -> PollPlan { PollPlan(bus: config.buses[0], of: config) }
+
 @Suite struct PollPlanTests {
   @Test func aHundredDevicesOfTwentyRegistersAreAHundredRequests() {
     let devices = (0..<100).map { device in
@@ -23,7 +25,7 @@ private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
         name: "device-\(device)", bus: "lan", unit: UInt8(device + 1),
         points: (0..<20).map { point("r\($0)", .holding, UInt16($0), .uint16) })
     }
-    let plan = PollPlan(bus: "lan", of: config(devices))
+    let plan = plan(config(devices))
     #expect(plan.requests.count == 100)
     #expect(plan.requests.allSatisfy { $0.count == 20 && $0.address == 0 && $0.items.count == 20 })
     #expect(plan.requests.flatMap(\.items).map(\.point) == Array(0..<2000))
@@ -43,8 +45,8 @@ private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
       DeviceConfig(name: "c", bus: "other", unit: 1, points: [point("y", .input, 0, .uint16)]),
       DeviceConfig(name: "d", bus: "lan", unit: 3, points: [point("z", .discrete, 1999, .bool)]),
     ])
-    let plan = PollPlan(bus: "lan", of: config)
-    #expect(plan.devices == [.init(index: 1, name: "b"), .init(index: 3, name: "d")])
+    let plan = plan(config)
+    #expect(plan.devices == [.init(index: 1, name: "b", unit: 2), .init(index: 3, name: "d", unit: 3)])
     let names = plan.requests.map { request in
       request.items.map { "\(config.catalogue[Int($0.point)].name)+\($0.offset)" }
     }
@@ -58,9 +60,8 @@ private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
   }
 
   @Test func tablesAndPeriodsAreNotMixed() {
-    let plan = PollPlan(
-      bus: "lan",
-      of: config([
+    let plan = plan(
+      config([
         DeviceConfig(
           name: "a", bus: "lan", unit: 1,
           points: [
@@ -76,13 +77,12 @@ private func config(_ devices: [DeviceConfig]) -> GatewayConfig {
   @Test func theProtocolsLimitsHold() {
     let registers = (0..<300).map { point("r\($0)", .input, UInt16($0), .uint16) }
     let bits = (0..<4100).map { point("b\($0)", .coil, UInt16($0), .bool) }
-    let plan = PollPlan(
-      bus: "lan", of: config([DeviceConfig(name: "a", bus: "lan", unit: 1, points: registers + bits)]))
+    let plan = plan(config([DeviceConfig(name: "a", bus: "lan", unit: 1, points: registers + bits)]))
     #expect(plan.requests.map(\.count) == [125, 125, 50, 2000, 2000, 100])
   }
 
   @Test func aBusWithoutDevicesHasNoRequests() {
-    let plan = PollPlan(bus: "lan", of: config([]))
+    let plan = plan(config([]))
     #expect(plan.requests.isEmpty && plan.devices.isEmpty && plan.largestPoll == 0)
   }
 }

@@ -60,7 +60,7 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
           first: Int.random(in: 0...18, using: &generator),
           count: [1, 1, 2, 4].randomElement(using: &generator)!)
       }
-      let runs = RequestMerger.merge(spans, limit: limit)
+      let runs = RequestMerger.merge(spans, RequestMerger.Terms(limit: limit))
       let members = runs.flatMap(\.members)
       #expect(members.sorted() == Array(spans.indices), "seed \(seed)")
       let asked = Set(spans.flatMap { $0.first..<$0.end })
@@ -76,24 +76,27 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
   }
 
   @Test func nothingIsReadAcrossAHole() {
-    let runs = RequestMerger.merge([Span(first: 0, count: 2), Span(first: 3, count: 1)], limit: 125)
+    let runs = RequestMerger.merge(
+      [Span(first: 0, count: 2), Span(first: 3, count: 1)], RequestMerger.Terms(limit: 125))
     #expect(runs.map(\.span) == [Span(first: 0, count: 2), Span(first: 3, count: 1)])
   }
 
   @Test func aValueIsNeverSplitAtTheLimit() {
     let spans = (0..<63).map { Span(first: $0 * 2, count: 2) }
-    let runs = RequestMerger.merge(spans, limit: 125)
+    let runs = RequestMerger.merge(spans, RequestMerger.Terms(limit: 125))
     #expect(runs.map(\.span) == [Span(first: 0, count: 124), Span(first: 124, count: 2)])
   }
 
   @Test func twoPointsMayShareARegister() {
     let runs = RequestMerger.merge(
-      [Span(first: 5, count: 1), Span(first: 5, count: 1), Span(first: 4, count: 2)], limit: 125)
+      [Span(first: 5, count: 1), Span(first: 5, count: 1), Span(first: 4, count: 2)],
+      RequestMerger.Terms(limit: 125))
     #expect(runs == [RequestMerger.Run(span: Span(first: 4, count: 2), members: [2, 0, 1])])
   }
 
   @Test func theLastRegisterOfTheTableIsWithinReach() {
-    let runs = RequestMerger.merge([Span(first: 65535, count: 1), Span(first: 65534, count: 1)], limit: 125)
+    let runs = RequestMerger.merge(
+      [Span(first: 65535, count: 1), Span(first: 65534, count: 1)], RequestMerger.Terms(limit: 125))
     #expect(runs.map(\.span) == [Span(first: 65534, count: 2)])
   }
 }

@@ -33,7 +33,7 @@ import Testing
   func aChipThatIsNotThereIsDisconnectedReadingsAndOneAttemptASecond(path: String) throws {
     let bus = BusConfig(name: "io", link: .gpio(chip: path))
     let setup = setup(bus, [device("d", "io", [4, 5])])
-    let source = GPIOSource(setup)
+    let source = try GPIOSource(setup)
     let room = UnsafeMutableBufferPointer<Reading>.allocate(capacity: source.largestPoll)
     defer { room.deallocate() }
     let start = SystemClock.boot
