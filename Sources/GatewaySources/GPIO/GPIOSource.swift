@@ -7,8 +7,8 @@ internal import Synchronization
 ///
 /// Promises: each poll gives a reading of its point, good or failed with its reason, save that an edge point says
 /// nothing while nothing happens; a line that another program holds costs only its own point; a chip that vanishes
-/// is closed at the next look and tried again once a second; a line that chatters takes a bounded share of the
-/// thread. Pulses are counted as far as the kernel hands them over: with libgpiod 1.6 that needs the thread to run
+/// is closed at the next look, looked for once a second, and known again under another number; a line that
+/// chatters takes a bounded share of the thread. Pulses are counted as far as the kernel hands them over: with libgpiod 1.6 that needs the thread to run
 /// every 16 pulses, with 2.x every 1024. Allocates nothing while all goes well. One thread.
 package final class GPIOSource: Source {
   private static let retryInterval = Duration.seconds(1)
@@ -25,8 +25,8 @@ package final class GPIOSource: Source {
     let poll: EventPoll
     let alarm: Alarm
 
-    init(path: String) throws(SystemError) {
-      chip = try GPIOChip(path: path)
+    init(path: String, at place: ChipPlace?) throws(SystemError) {
+      chip = try GPIOChip.find(path, at: place)
       poll = try EventPoll()
       alarm = try Alarm()
       poll.add(alarm.descriptor, token: alarmToken)
@@ -39,6 +39,8 @@ package final class GPIOSource: Source {
   private let channels: [GPIOChannel]
   private var healths: [DeviceHealth]
   private var link: Link?
+  /// Where the chip was found first; it is looked for there.
+  private var place: ChipPlace?
   private var nextAttempt = MonotonicTime(nanoseconds: .min)
   /// Per channel, while its line cannot be had: why, and when it is tried again.
   private var refusals: [(reason: QualityReason, nextAttempt: MonotonicTime)?]
@@ -154,8 +156,9 @@ package final class GPIOSource: Source {
     guard now >= nextAttempt else { return nil }
     nextAttempt = now.advanced(by: Self.retryInterval)
     do throws(SystemError) {
-      let link = try Link(path: path)
+      let link = try Link(path: path, at: place)
       self.link = link
+      place = link.chip.place ?? place
       alarmTime = nil
       for place in refusals.indices { refusals[place] = nil }
       meter.record(connected: true)
