@@ -127,7 +127,8 @@ package final class ModbusSource: Source {
       isGood = false
       fill(request, part, .illegalAddress, into: room)
     }
-    if fatal == nil { load.record(index, took: began.duration(to: SystemClock.boot)) }
+    let took = began.duration(to: SystemClock.boot)
+    if fatal == nil { load.record(index, took: took) } else { load.recordFailure(took: took) }
     return isGood ? .good : fatal == nil ? .troubled : .failed
   }
 
