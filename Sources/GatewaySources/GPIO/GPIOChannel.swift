@@ -51,6 +51,16 @@ final class GPIOChannel {
     refusal = nil
   }
 
+  /// Goes on with the line of the same point of the configuration before; whether it is the same, and was open.
+  func takeOver(_ other: GPIOChannel) -> Bool {
+    guard other.isOpen, other.point.name == point.name, other.point.line == point.line else { return false }
+    let point = point
+    tracker = other.tracker
+    tracker.point = point
+    request = other.request.take()
+    return true
+  }
+
   func close() {
     request = nil
     refusal = nil

@@ -12,9 +12,8 @@ final class GPIOLink {
   private var alarmTime: MonotonicTime?
   private var ready: [EventPoll.Event] = []
 
-  /// Where no `place` is known, the chip is what `path` names.
-  init(path: String, at place: ChipPlace?, lines: Int) throws(SystemError) {
-    chip = try GPIOChip.find(path, at: place)
+  init(_ chip: GPIOChip, lines: Int) throws(SystemError) {
+    self.chip = chip
     poll = try EventPoll()
     alarm = try Alarm()
     poll.add(alarm.descriptor, token: Self.alarmToken)

@@ -25,6 +25,7 @@ package final class GPIOSource: Source {
   private let path: String
   private let meter: BusMeter
   private let timeQuality: @Sendable () -> TimeQuality
+  private let parking: GPIOParking
   private let channels: [GPIOChannel]
   private var healths: [DeviceHealth]
   private var link: GPIOLink?
@@ -38,7 +39,7 @@ package final class GPIOSource: Source {
       preconditionFailure("BUG: bus \(setup.bus.name) is no GPIO chip")
     }
     self.path = path
-    (meter, timeQuality) = (setup.meter, setup.timeQuality)
+    (meter, timeQuality, parking) = (setup.meter, setup.timeQuality, setup.parking)
     let plan = GPIOPlan(bus: setup.bus.name, of: setup.config)
     precondition(setup.deviceMeters.count == plan.devices.count, "BUG: \(plan.devices.count) devices")
     channels = plan.points.map { point in
@@ -118,11 +119,13 @@ package final class GPIOSource: Source {
     let wasThere = link != nil
     guard let link = openChip(at: output.now) else { return false }
     let isThere = attempt(into: &output) { output throws(Errno) in
-      for place in channels.indices where !channels[place].isOpen {
-        let refusal = channels[place].refusal
-        try open(place, on: link, at: output.now)
-        // A line that stays away says so at its own time.
-        if channels[place].isOpen || channels[place].refusal != refusal { try look(at: place, into: &output) }
+      for (place, channel) in channels.enumerated() {
+        let (wasOpen, refusal) = (channel.isOpen, channel.refusal)
+        if !wasOpen { try open(place, on: link, at: output.now) }
+        // A line that stays as it is says so at its own time.
+        if !wasThere || channel.isOpen != wasOpen || channel.refusal != refusal {
+          try look(at: place, into: &output)
+        }
       }
       _ = try channels.first { $0.isOpen }?.level()
     }
@@ -134,15 +137,33 @@ package final class GPIOSource: Source {
     guard now >= nextAttempt else { return nil }
     nextAttempt = now.advanced(by: Self.watchInterval)
     do throws(SystemError) {
-      let link = try GPIOLink(path: path, at: place, lines: channels.count)
+      let parked = parking.take(path)
+      let chip: GPIOChip
+      if let parked { chip = parked.chip } else { chip = try GPIOChip.find(path, at: place) }
+      let link = try GPIOLink(chip, lines: channels.count)
       self.link = link
-      place = link.chip.place ?? place
+      place = parked?.place ?? link.chip.place ?? place
+      takeOver(parked?.channels ?? [], on: link)
       meter.record(connected: true)
       return link
     } catch {
       note(error)
       return nil
     }
+  }
+
+  private func takeOver(_ parked: [GPIOChannel], on link: GPIOLink) {
+    for (place, channel) in channels.enumerated() where parked.contains(where: channel.takeOver) {
+      link.hear(channel, place)
+    }
+    // What the configuration has no more, or otherwise, is let go before it is asked for.
+    for channel in parked { channel.close() }
+  }
+
+  package func end() {
+    guard let link else { return }
+    parking.park(ParkedChip(chip: link.chip, place: place, channels: channels), at: path)
+    self.link = nil
   }
 
   private func note(_ error: SystemError) {
