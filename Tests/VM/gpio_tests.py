@@ -81,6 +81,12 @@ class GPIOTests:
         check("a contact that bounces for 0.8 s, never as long as its hold, is nothing", gateway.value("io.door") == 0)
         self.chip.pull(LINES["door"], True)
         check("a level that holds is believed", gateway.becomes("io.door", value=1)[0])
+        self.chip.pull(LINES["spare"], False)
+        lines = gateway.lines("io")
+        door, spare = lines[LINES["door"]], lines[LINES["spare"]]
+        check("gatewayctl gpio names lines, holders, points and levels",
+              door["name"] == "door-contact" and door["holder"] == "gatewayd" and door["point"] == "io.door"
+              and not spare["held"] and spare["level"] is False, (door, spare))
         status = gateway.bus("io")
         check("the bus is well", status["state"] == "ok" and status["errors"] == 0, status)
 
@@ -210,7 +216,8 @@ class GPIOTests:
         found, _ = gateway.becomes("io.energy", value=total + 1000, seconds=20)
         check("and count", found, f"{total} before: {gateway.point('io.energy')}")
         share = (gateway.cpu() - before) / (time.monotonic() - start)
-        self.machine.run(f"kill {noise}; killall toggle 2>/dev/null; echo pull-up > {file}")
+        self.machine.run(
+            f"kill {noise}; killall toggle; while pidof toggle; do usleep 10000; done; echo pull-up > {file}")
         self.report.note(f"gatewayd took {share * 100:.0f} % of the processor meanwhile, gatewayctl's questions included")
         check("it does not spin", share < 0.5, share)
         found, took = gateway.becomes("io.chatter", value=1, quality="good", seconds=20)
