@@ -92,7 +92,7 @@ let package = Package(
       name: "GatewayDaemonTests",
       dependencies: [
         "GatewayDaemon", "GatewaySimulator", "GatewaySystem", "GatewayCore", "GatewayYAML",
-        "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
+        "GatewaySources", "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
       ],
       exclude: ["pymodbus_device.py"], swiftSettings: house),
   ],

@@ -26,9 +26,10 @@ final class Acquisition: Sendable {
   let pipeline: Pipeline
   private let pulses: [Pipeline.PulsePoint]
 
-  /// `totals` outlive it.
+  /// `totals` outlive it, and so do the lines that are parked.
   init(
-    config: GatewayConfig, wake: EventSignal, clock: ClockState, totals: PulseTotals
+    config: GatewayConfig, wake: EventSignal, clock: ClockState, totals: PulseTotals,
+    parking: GPIOParking
   ) throws(SystemError) {
     catalogue = Catalogue(points: config.catalogue)
     let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
@@ -37,7 +38,7 @@ final class Acquisition: Sendable {
       let setup = SourceSetup(
         bus: bus, config: config, meter: BusMeter(),
         deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
-        totals: totals, timeQuality: { clock.quality })
+        totals: totals, parking: parking, timeQuality: { clock.quality })
       let share = Double(index) / Double(config.buses.count)
       buses.append(try Self.bus(setup, share: share, wake: wake))
     }
@@ -87,6 +88,11 @@ final class Acquisition: Sendable {
   }
 
   func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
+
+  /// The paths of the GPIO chips.
+  var chips: [String] {
+    buses.compactMap { if case .gpio(let chip) = $0.config.link { chip } else { nil } }
+  }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 

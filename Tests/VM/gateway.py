@@ -50,6 +50,10 @@ class Gateway:
     def bus(self, name):
         return next(bus for bus in self.status()["buses"] if bus["name"] == name)
 
+    def lines(self, chip):
+        """A GPIO chip's lines, as the technician sees them."""
+        return json.loads(self.machine.run(f"gatewayctl --socket {SOCKET} gpio {chip} --json"))["lines"]
+
     def log(self):
         return self.machine.attempt("cat /run/gatewayd.log")[1]
 

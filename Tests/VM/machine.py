@@ -21,7 +21,10 @@ ROOT = os.path.join(BUILD, "root")
 MODULES = [
     "kernel/fs/configfs/configfs.ko", "kernel/drivers/usb/common/usb-common.ko", "kernel/drivers/usb/core/usbcore.ko",
     "kernel/drivers/usb/host/uhci-hcd.ko", "kernel/drivers/usb/serial/usbserial.ko",
-    "kernel/drivers/usb/serial/ftdi_sio.ko",
+    "kernel/drivers/usb/serial/ftdi_sio.ko", "kernel/drivers/virtio/virtio_ring.ko", "kernel/drivers/virtio/virtio.ko",
+    "kernel/drivers/virtio/virtio_pci_legacy_dev.ko", "kernel/drivers/virtio/virtio_pci_modern_dev.ko",
+    "kernel/drivers/virtio/virtio_pci.ko", "kernel/drivers/block/virtio_blk.ko", "kernel/crypto/crc32c_generic.ko",
+    "kernel/lib/crc16.ko", "kernel/fs/mbcache.ko", "kernel/fs/jbd2/jbd2.ko", "kernel/fs/ext4/ext4.ko",
 ]
 
 
@@ -140,9 +143,9 @@ class Lines:
 
 
 class Machine:
-    def __init__(self, directory, adapters=()):
+    def __init__(self, directory, adapters=(), disk=None):
         """`adapters`: names of character devices that USB serial adapters can be plugged to; each is a Unix socket
-        of that name in `directory`, which QEMU listens on."""
+        of that name in `directory`, which QEMU listens on. `disk`: a file that is /dev/vda."""
         self.directory = directory
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -157,6 +160,8 @@ class Machine:
         ]
         for name in adapters:
             command += ["-chardev", f"socket,id={name},path={self.path(name)},server=on,wait=off"]
+        if disk:
+            command += ["-drive", f"file={disk},format=raw,if=virtio"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         atexit.register(self.stop)
         self.qmp = Lines(self.path("qmp.sock"), 20)
