@@ -7,7 +7,7 @@ PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-d
 DESTDIR ?=
 PREFIX ?= /usr
 
-.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills
+.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution vm-test
 
 all: release
 
@@ -52,6 +52,16 @@ sanitize-thread: deps
 kills: release
 	GATEWAY_KILLS=200 GATEWAY_BINARIES=$(abspath $(BIN)) swift test --filter KillTests
 
+# GPIO chips and USB adapters that come and go, and a power cut, in a machine with Debian's kernel: Tests/VM.
+vm-test: deps
+	$(RELEASE) --product gatewayd
+	$(RELEASE) --product gatewayctl
+	Tests/VM/run $(abspath $(BIN)) $(VM_PARTS)
+
+# A million polls on lines where every 33rd answer is late, foreign or corrupt: not one value of another question.
+attribution: release
+	$(BIN)/gateway-bench attribution --polls 1000000
+
 bench: release
 	$(BIN)/gateway-bench
 
@@ -71,4 +81,4 @@ install:
 	@test -e $(DESTDIR)/etc/gateway/gateway.yaml || install -m 0644 Config/gateway.yaml $(DESTDIR)/etc/gateway/gateway.yaml
 
 clean:
-	rm -rf .build .build-release .build-tsan
+	rm -rf .build .build-release .build-tsan .build-vm

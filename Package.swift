@@ -75,7 +75,7 @@ let package = Package(
       "gateway-bench",
       [
         "GatewayCore", "GatewaySystem", "GatewaySources", "GatewayStore", "GatewayUplink",
-        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing",
+        "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing", "CModbus",
       ]),
 
     tests("GatewayCore", ["GatewayCore"]),
@@ -88,12 +88,13 @@ let package = Package(
     tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayControl", ["GatewayControl", "GatewaySystem", "GatewayCore"]),
     tests("GatewaySimulator", ["GatewaySimulator", "GatewaySystem", "GatewayCore"]),
-    tests(
-      "GatewayDaemon",
-      [
+    .testTarget(
+      name: "GatewayDaemonTests",
+      dependencies: [
         "GatewayDaemon", "GatewaySimulator", "GatewaySystem", "GatewayCore", "GatewayYAML",
-        "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
-      ]),
+        "GatewaySources", "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
+      ],
+      exclude: ["pymodbus_device.py"], swiftSettings: house),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,17 +1,4 @@
-// What the control socket offers: the interface `org.citygateway`, and what the daemon must give for it.
-package import GatewayCore
-
-/// The daemon as the control socket sees it. Called on the control thread, one call at a time; each call
-/// should return within a second, since all clients wait for it.
-package protocol ControlDelegate: AnyObject, Sendable {
-  func status() -> StatusSnapshot
-  /// Each point with its last reading, in the order of the configuration.
-  func lastValues() -> [StatusSnapshot.Point]
-  /// Reads the configuration again; the problems that kept it from being taken, none when it runs.
-  func reload() -> [String]
-  /// Makes every forwarder try now what it holds back; the rows that are queued.
-  func flush() -> UInt64
-}
+// What the control socket offers, in Varlink's words.
 
 package enum ControlInterface {
   package static let name = "org.citygateway"
@@ -34,13 +21,17 @@ package enum ControlInterface {
 
     type Clock (synchronized: bool, now: string)
 
+    # utilisation: the part of the last ten seconds in which the line was taken, 0 to 1;
+    # planned: what the polls ask of the line, above 1 all periods become longer
     type Bus (
       name: string,
       type: string,
       state: string,
       requests: int,
       errors: int,
-      lastError: ?string
+      lastError: ?string,
+      utilisation: ?float,
+      planned: ?float
     )
 
     # state: starting, ok, degraded or failed
@@ -99,6 +90,41 @@ package enum ControlInterface {
       retryIn: ?float
     )
 
+    # kind: timeout, disconnected, checksum, foreign-unit, wrong-function, wrong-length,
+    # wrong-transaction, late, exception, noise, overflow or busy
+    type ErrorCount (kind: string, count: int)
+
+    # Answers that took up to so many microseconds, and longer than the bucket before; null: longer than all
+    type ResponseBucket (upTo: ?int, count: int)
+
+    # start: the first bytes in hexadecimal; length: how many there were
+    type BadFrame (time: string, kind: string, length: int, start: string)
+
+    # holder: who holds the line, as the kernel knows it; level: whether it is active, where that can be read
+    # without disturbing the holder; value: the last reading of the gateway's point on it
+    type Line (
+      offset: int,
+      name: ?string,
+      held: bool,
+      holder: ?string,
+      output: bool,
+      activeLow: bool,
+      level: ?bool,
+      point: ?string,
+      value: ?float
+    )
+
+    # identity: what the unit says of itself, maker and product first; tables: those it answers for when it
+    # says nothing; garbled: something came that is no answer, as when two units have one number
+    type Unit (
+      unit: int,
+      identity: []string,
+      tables: []string,
+      exception: ?int,
+      garbled: bool,
+      device: ?string
+    )
+
     method Status() -> (
       gateway: Gateway,
       clock: Clock,
@@ -122,6 +148,53 @@ package enum ControlInterface {
 
     # Delivers now what waits for a retry. Only for root, the daemon's user and the socket's group.
     method Flush() -> (queued: int)
+
+    # What there is to know of one bus. The oldest bad frame comes first.
+    method DescribeBus(name: string) -> (
+      bus: Bus,
+      errorKinds: []ErrorCount,
+      responses: []ResponseBucket,
+      badFrames: []BadFrame
+    )
+
+    # The lines of a GPIO chip: its path, the last part of it, or the name of a bus.
+    method DescribeChip(chip: string) -> (path: string, lines: []Line)
+
+    # Reads from a device when the bus's polls leave time for it. table: coil, discrete, input or holding. Either
+    # words, bits, or why there are none: a Modbus exception with its reason, or a reason with its cause.
+    # Puts traffic on the bus: only for root, the daemon's user and the socket's group.
+    method Read(bus: string, unit: int, table: string, address: int, count: int) -> (
+      unit: int,
+      words: ?[]int,
+      bits: ?[]bool,
+      exception: ?int,
+      reason: ?string,
+      cause: ?string
+    )
+
+    # Asks each unit (1 to 247) whether it is there, when the bus's polls leave time for it. To be called with
+    # more: a reply for each that answers, one each second, and a last one without continues. trouble: the last
+    # failure that is more than silence.
+    # Puts traffic on the bus: only for root, the daemon's user and the socket's group.
+    method Scan(bus: string, from: ?int, to: ?int) -> (
+      asked: int,
+      total: int,
+      answering: int,
+      found: ?Unit,
+      trouble: ?string
+    )
+
+    # No bus has this name; these there are.
+    error UnknownBus (bus: string, known: []string)
+
+    # Too many questions wait for this bus.
+    error BusOccupied (bus: string)
+
+    # No chip goes by this name; these there are.
+    error UnknownChip (chip: string, known: []string)
+
+    # The chip cannot be looked at.
+    error ChipFailed (chip: string, cause: string)
 
     # The configuration has mistakes; the running one stays.
     error ConfigInvalid (problems: []string)

@@ -20,8 +20,28 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "the daemon serves as many clients as it can: close one"
     case .error("org.varlink.service.InvalidParameter", let parameters):
       "the daemon does not know what \"\(parameters["parameter"]?.string ?? "")\" names"
+    case .error("org.citygateway.UnknownBus", let parameters):
+      "no bus is called \(Self.wrong(parameters, "bus"))"
+    case .error("org.citygateway.UnknownChip", let parameters):
+      "no chip is called \(Self.wrong(parameters, "chip"))"
+    case .error("org.citygateway.BusOccupied", let parameters):
+      "too many questions wait for bus \(Self.quoted(parameters["bus"])): try again"
+    case .error("org.citygateway.ChipFailed", let parameters):
+      "cannot look at chip \(Self.quoted(parameters["chip"])): \(parameters["cause"]?.string ?? "")"
     case .error(let name, _): "the daemon answers \(name)"
     }
+  }
+
+  private static func quoted(_ text: JSONValue?) -> String { "\"\(text?.string ?? "")\"" }
+
+  /// The wrong name, and the right one as far as it can be guessed, else all there are.
+  private static func wrong(_ parameters: JSONValue, _ key: String) -> String {
+    let known = parameters["known"]?.array?.compactMap(\.string) ?? []
+    let name = quoted(parameters[key])
+    if let near = nearestWord(to: parameters[key]?.string ?? "", in: known) {
+      return "\(name), did you mean \"\(near)\"?"
+    }
+    return known.isEmpty ? "\(name), there is none" : "\(name); there are \(known.joined(separator: ", "))"
   }
 }
 

@@ -1,6 +1,7 @@
 // One client of the control socket. Promises: a client that sends half a message, or does not read what it
 // asked for, is given up after `patience`; it costs at most one message of input and one reply of output, since
-// nothing further is read from it while a reply waits. Owned by the control thread.
+// nothing further is read from it while a reply waits. What it waits for is cancelled when it goes. Owned by the
+// control thread.
 internal import GatewayCore
 internal import GatewaySystem
 internal import Glibc
@@ -12,7 +13,10 @@ final class VarlinkConnection {
   private var frames: VarlinkFrames
   private var output: [UInt8] = []
   private var sent = 0
-  private var watched: WatchedPoints?
+  /// What the last call is still to get; no further call is taken before.
+  private var pending: (any PendingReplies)?
+  /// When to look at it next.
+  private(set) var nextLook: BootTime?
   private var inputHasEnded = false
   /// When the client will be given up unless it gets on with its message or with reading.
   private(set) var deadline: BootTime?
@@ -25,37 +29,51 @@ final class VarlinkConnection {
     frames = VarlinkFrames(limit: limits.messageBytes)
   }
 
+  deinit { pending?.cancel() }
+
   var descriptor: Int32 { socket.number }
 
-  var isWatching: Bool { watched != nil }
+  private var isWaiting: Bool { pending != nil }
 
   private var hasOutput: Bool { sent < output.count }
 
-  private var mayRead: Bool { !hasOutput && !isWatching && !inputHasEnded }
+  private var mayRead: Bool { !hasOutput && !isWaiting && !inputHasEnded }
 
   /// What to wait for; a client that hangs up is noticed in any case.
   var events: Int16 { Int16(hasOutput ? POLLOUT : mayRead ? POLLIN : 0) }
 
   /// A whole message waits to be answered, and can be.
-  var isReady: Bool { !isFinished && !hasOutput && !isWatching && frames.hasMessage }
+  var isReady: Bool { !isFinished && !hasOutput && !isWaiting && frames.hasMessage }
 
   /// Takes one turn: reads or writes what poll(2) allows, then answers at most one call, so that a client with
   /// many calls does not keep the others waiting.
   func turn(_ happened: Int16, now: BootTime, service: ControlService) {
     // Nobody will read what waits; but calls that came before the hang-up are still done.
-    let isGone = happened & Int16(POLLHUP) != 0 && (hasOutput || isWatching)
+    let isGone = happened & Int16(POLLHUP) != 0 && (hasOutput || isWaiting)
     if isGone || happened & Int16(POLLERR | POLLNVAL) != 0 { return finish() }
     if happened & Int16(POLLIN | POLLHUP) != 0 && mayRead { receive() }
     if happened & Int16(POLLOUT) != 0 { flush(now) }
-    if !isFinished && !hasOutput && !isWatching { answerNext(now, service) }
-    if inputHasEnded && !hasOutput && !isWatching && !frames.hasMessage { finish() }
+    if !isFinished && !hasOutput && !isWaiting { answerNext(now, service) }
+    endIfDone()
   }
 
-  /// Sends a subscriber what it has not seen. One that still has output waiting is left out: it will get the
-  /// newest readings when it has read the older ones.
-  func update(now: BootTime, service: ControlService) {
-    guard !isFinished, !hasOutput, watched != nil else { return }
-    if let news = service.news(for: &watched!) { send(news, now) }
+  /// Sends what has come of a call that waits. A client that still has output waiting is left out: it will get
+  /// what is newest then when it has read the older.
+  func look(now: BootTime) {
+    guard let nextLook, nextLook <= now, let pending, !isFinished else { return }
+    // On a grid, so that the processor is woken once for all that wait.
+    let grid = max(pending.interval.microseconds, 1)
+    self.nextLook = BootTime(microseconds: (now.microseconds / grid + 1) * grid)
+    guard !hasOutput, let message = pending.next(at: now) else { return }
+    send(message, now)
+    guard pending.isFinished else { return }
+    self.pending = nil
+    self.nextLook = nil
+    endIfDone()
+  }
+
+  private func endIfDone() {
+    if inputHasEnded && !hasOutput && !isWaiting && !frames.hasMessage { finish() }
   }
 
   func giveUpIfLate(now: BootTime) {
@@ -88,9 +106,10 @@ final class VarlinkConnection {
       guard let call = VarlinkCall(parsing: message) else { return finish() }
       switch service.answer(call, mayChange: mayChange) {
       case .reply(let bytes): send(bytes, now)
-      case .watch(let points):
-        watched = points
-        update(now: now, service: service)
+      case .replies(let replies):
+        pending = replies
+        nextLook = now
+        look(now: now)
       }
     }
   }

@@ -34,7 +34,8 @@ package final class VarlinkServer: Sendable {
     thread = Mutex(
       try WorkerThread(name: "control") {
         var loop = ControlLoop(
-          listener: listener, service: ControlService(delegate: delegate), limits: limits)
+          listener: listener,
+          service: ControlService(delegate: delegate, watchInterval: limits.watchInterval), limits: limits)
         repeat { heartbeat?.beat() } while loop.turn(until: signal)
       })
   }
@@ -53,7 +54,6 @@ private struct ControlLoop {
   private let service: ControlService
   private let limits: VarlinkServer.Limits
   private var connections: [VarlinkConnection] = []
-  private var nextUpdate: BootTime
   /// No client is accepted before: there was no descriptor for it.
   private var acceptsFrom: BootTime
 
@@ -61,8 +61,7 @@ private struct ControlLoop {
     self.listener = listener
     self.service = service
     self.limits = limits
-    nextUpdate = SystemClock.boot
-    acceptsFrom = nextUpdate
+    acceptsFrom = SystemClock.boot
   }
 
   /// Waits for something to do and does it; false when `stop` was raised.
@@ -80,9 +79,9 @@ private struct ControlLoop {
       if entry.revents != 0 || connection.isReady {
         connection.turn(entry.revents, now: now, service: service)
       }
+      connection.look(now: now)
       connection.giveUpIfLate(now: now)
     }
-    update(now)
     connections.removeAll(where: \.isFinished)
     if entries[1].revents != 0 { accept(now) }
     return true
@@ -93,16 +92,11 @@ private struct ControlLoop {
     let now = SystemClock.boot
     // The heartbeat's period, when nothing else comes earlier.
     var next = now.advanced(by: .seconds(5))
-    for case .some(let deadline) in connections.map(\.deadline) { next = min(next, deadline) }
-    if connections.contains(where: \.isWatching) { next = min(next, nextUpdate) }
+    for connection in connections {
+      for case .some(let time) in [connection.deadline, connection.nextLook] { next = min(next, time) }
+    }
     if acceptsFrom > now { next = min(next, acceptsFrom) }
     return max(now.duration(to: next), .zero)
-  }
-
-  private mutating func update(_ now: BootTime) {
-    guard nextUpdate <= now else { return }
-    nextUpdate = now.advanced(by: limits.watchInterval)
-    for connection in connections { connection.update(now: now, service: service) }
   }
 
   private mutating func accept(_ now: BootTime) {
@@ -119,8 +113,8 @@ private struct ControlLoop {
 
   /// Answers the call that the client is about to send, as far as the socket takes it, and hangs up.
   private func refuse(_ socket: borrowing FileDescriptor) {
-    let answer = ControlService.message(
-      error: "\(ControlInterface.name).TooManyClients", ["limit": .signed(Int64(limits.clients))])
+    let answer = ControlMessage.error(
+      "\(ControlInterface.name).TooManyClients", ["limit": .signed(Int64(limits.clients))])
     _ = answer.withUnsafeBytes { socket.send($0) }
   }
 

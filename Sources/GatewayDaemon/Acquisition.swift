@@ -9,6 +9,7 @@ final class Acquisition: Sendable {
     let config: BusConfig
     let meter: BusMeter
     let heartbeat: Heartbeat
+    /// Where a technician's questions to it wait.
     let desk: BusDesk
     let runner: SourceRunner
     let port: SourcePort
@@ -25,9 +26,10 @@ final class Acquisition: Sendable {
   let pipeline: Pipeline
   private let pulses: [Pipeline.PulsePoint]
 
-  /// `totals` outlive it.
+  /// `totals` outlive it, and so do the lines that are parked.
   init(
-    config: GatewayConfig, wake: EventSignal, clock: ClockState, totals: PulseTotals
+    config: GatewayConfig, wake: EventSignal, clock: ClockState, totals: PulseTotals,
+    parking: GPIOParking
   ) throws(SystemError) {
     catalogue = Catalogue(points: config.catalogue)
     let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
@@ -36,7 +38,7 @@ final class Acquisition: Sendable {
       let setup = SourceSetup(
         bus: bus, config: config, meter: BusMeter(),
         deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
-        totals: totals, timeQuality: { clock.quality })
+        totals: totals, parking: parking, timeQuality: { clock.quality })
       let share = Double(index) / Double(config.buses.count)
       buses.append(try Self.bus(setup, share: share, wake: wake))
     }
@@ -83,6 +85,13 @@ final class Acquisition: Sendable {
     return Bus(
       config: bus, meter: setup.meter, heartbeat: heartbeat, desk: desk, runner: try ends.0.get(),
       port: ends.1)
+  }
+
+  func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
+
+  /// The paths of the GPIO chips.
+  var chips: [String] {
+    buses.compactMap { if case .gpio(let chip) = $0.config.link { chip } else { nil } }
   }
 
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }

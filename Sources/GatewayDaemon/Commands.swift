@@ -1,5 +1,7 @@
 internal import GatewayControl
 internal import GatewayCore
+internal import GatewaySources
+internal import GatewaySystem
 
 /// What the control socket may ask of the gateway.
 final class Commands: ControlDelegate {
@@ -11,4 +13,26 @@ final class Commands: ControlDelegate {
   func lastValues() -> [StatusSnapshot.Point] { gateway.liveValues }
   func reload() -> [String] { gateway.reload() }
   func flush() -> UInt64 { gateway.flush() }
+
+  var busNames: [String] { gateway.acquisition.buses.map(\.config.name) }
+
+  func report(onBus name: String) -> BusReport? {
+    gateway.acquisition.bus(named: name).map {
+      BusReport(bus: StatusBoard.bus($0, at: SystemClock.boot), meter: $0.meter)
+    }
+  }
+
+  func ask(_ inquiries: [BusInquiry], ofBus name: String) -> (any BusAnswers)? {
+    gateway.acquisition.bus(named: name)?.desk.submit(inquiries)
+  }
+
+  func devices(onBus name: String) -> [UInt8: String] {
+    let devices = gateway.acquisition.devices.filter { $0.config.bus == name }
+    // Two devices of the configuration may share a unit; the first gives the name.
+    return Dictionary(devices.map { ($0.config.unit, $0.config.name) }) { first, _ in first }
+  }
+
+  func report(onChip chip: String) -> ChipAnswer { ChipBoard.report(on: chip, gateway.acquisition) }
 }
+
+extension BusTicket: BusAnswers {}

@@ -58,6 +58,7 @@ package final class Gateway: Sendable {
   private let wake: EventSignal
   private let clock: ClockState
   private let totals = PulseTotals()
+  private let parking = GPIOParking()
   private let startedAt = SystemClock.boot
   /// Rows that earlier runs lost; they were told of then.
   private let evictedBefore: UInt64
@@ -89,7 +90,8 @@ package final class Gateway: Sendable {
       clock = ClockState()
       queue = try CommitQueue(drained: wake)
       writer = try StoreWriter(store: store, queue: queue, heartbeat: writerHeartbeat)
-      let acquisition = try Acquisition(config: config, wake: wake, clock: clock, totals: totals)
+      let acquisition = try Acquisition(
+        config: config, wake: wake, clock: clock, totals: totals, parking: parking)
       store.remember(acquisition.catalogue)
       let remainder = Self.takeUp(store, queue: queue, catalogue: acquisition.catalogue)
       totals.takeUp(remainder.state)
@@ -189,9 +191,10 @@ package final class Gateway: Sendable {
       lastSuccess: status.lastSuccess, lastError: status.lastError, retryIn: status.retryIn)
   }
 
-  package var liveValues: [StatusSnapshot.Point] {
-    running.withLock { $0.acquisition }.pipeline.live.snapshot
-  }
+  /// What acquires at present; a reload replaces it.
+  var acquisition: Acquisition { running.withLock { $0.acquisition } }
+
+  package var liveValues: [StatusSnapshot.Point] { acquisition.pipeline.live.snapshot }
 
   /// Asks every forwarder to send now; returns the rows that are queued.
   package func flush() -> UInt64 {
@@ -223,9 +226,10 @@ package final class Gateway: Sendable {
   private func adopt(_ config: GatewayConfig) throws {
     let before = running.withLock { $0 }
     // Whatever may fail for want of descriptors comes before anything is stopped.
-    let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals)
+    let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals, parking: parking)
     let uplinks = try Self.uplinks(config, options, store)
     before.acquisition.stopSources()
+    parking.release(except: next.chips)
     guard var remainder = before.acquisition.pipeline.finish() else { return }
     if let commit = remainder.closeLeftovers(of: next.catalogue, at: SystemClock.time) { queue.push(commit) }
     for uplink in before.uplinks { uplink.forwarder.requestStop() }

@@ -20,7 +20,7 @@ enum StatusBoard {
 
   static func snapshot(_ inputs: Inputs) -> StatusSnapshot {
     let now = SystemClock.moment
-    let buses = inputs.acquisition.buses.map(bus)
+    let buses = inputs.acquisition.buses.map { bus($0, at: now.boot) }
     let devices = inputs.acquisition.devices.map {
       StatusSnapshot.Device(name: $0.config.name, state: word($0.meter.state))
     }
@@ -34,6 +34,7 @@ enum StatusBoard {
     }
     verdict.judge(inputs.destinations)
     verdict.judge(buses, inputs.acquisition.devices)
+    for bus in inputs.acquisition.buses { verdict.judge(load: bus) }
     for note in inputs.notes { verdict.note(.warning, note) }
     return StatusSnapshot(
       id: inputs.config.id, version: GatewayVersion.text, state: verdict.state, reasons: verdict.reasons,
@@ -43,14 +44,15 @@ enum StatusBoard {
       destinations: inputs.destinations)
   }
 
-  private static func bus(_ bus: Acquisition.Bus) -> StatusSnapshot.Bus {
+  static func bus(_ bus: Acquisition.Bus, at now: BootTime) -> StatusSnapshot.Bus {
     let meter = bus.meter
     let isStarting = meter.requests.load(ordering: .relaxed) == 0 && meter.lastError == nil
     return StatusSnapshot.Bus(
       name: bus.config.name, type: bus.config.link.word,
       state: meter.isConnected || isStarting ? .ok : .warning,
       requests: meter.requests.load(ordering: .relaxed), errors: meter.errors.load(ordering: .relaxed),
-      lastError: meter.lastError)
+      lastError: meter.lastError, utilisation: Double(meter.utilisationPermille(at: now)) / 1000,
+      planned: meter.plannedPermille > 0 ? Double(meter.plannedPermille) / 1000 : nil)
   }
 
   private static func word(_ state: DeviceMeter.State) -> String {
@@ -83,6 +85,12 @@ private struct Verdict {
     }
   }
 
+  mutating func judge(load bus: Acquisition.Bus) {
+    if let sentence = LoadText.overload(permille: bus.meter.plannedPermille, of: bus.config.link) {
+      note(.warning, "bus \(bus.config.name): \(sentence)")
+    }
+  }
+
   mutating func judge(_ buses: [StatusSnapshot.Bus], _ devices: [Acquisition.Device]) {
     let down = Set(buses.filter { $0.state != .ok }.map(\.name))
     for bus in buses where bus.state != .ok {
@@ -98,6 +106,27 @@ private struct Verdict {
     }
     if !devices.isEmpty && devices.allSatisfy({ $0.meter.state == .failed }) {
       note(.critical, "no device answers")
+    }
+  }
+}
+
+/// How an overloaded bus is told of.
+enum LoadText {
+  /// nil where the line has time for all that is asked of it.
+  static func overload(permille: UInt32, of link: BusConfig.Link) -> String? {
+    guard permille > 1000 else { return nil }
+    // Rounded up: 1001 must not read as 100 %.
+    let percent = (permille + 9) / 10
+    let tenths = max((permille + 50) / 100, 11)
+    let times = "\(tenths / 10).\(tenths % 10)"
+    return "asks for \(percent) % of what \(line(link)): periods are \(times) times as long"
+  }
+
+  private static func line(_ link: BusConfig.Link) -> String {
+    switch link {
+    case .modbusRTU(let line): "\(line.baud) baud allow"
+    case .modbusRTUOverTCP(_, _, let baud) where baud > 0: "\(baud) baud allow"
+    default: "the line allows"
     }
   }
 }

@@ -30,6 +30,9 @@ package protocol Source: AnyObject {
   /// Takes what came on `descriptor`, without blocking; called again while it is readable.
   func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll
 
+  /// The thread ends, and asks nothing more of the source.
+  func end()
+
   /// By how much all periods have to be longer, because the bus cannot keep them: 1 or more.
   var stretch: Double { get }
 
@@ -43,6 +46,7 @@ package protocol Source: AnyObject {
 extension Source {
   package var descriptor: Int32? { nil }
   package var stretch: Double { 1 }
+  package func end() {}
 
   package func time(for inquiry: BusInquiry) -> Duration { .zero }
 
@@ -64,17 +68,21 @@ package struct SourceSetup: Sendable {
   package var deviceMeters: [DeviceMeter]
   /// Where the pulse points count.
   package var totals: PulseTotals
+  /// Where GPIO lines wait from one configuration to the next.
+  package var parking: GPIOParking
   package var timeQuality: @Sendable () -> TimeQuality
 
   package init(
     bus: BusConfig, config: GatewayConfig, meter: BusMeter, deviceMeters: [DeviceMeter],
-    totals: PulseTotals = PulseTotals(), timeQuality: @escaping @Sendable () -> TimeQuality
+    totals: PulseTotals = PulseTotals(), parking: GPIOParking = GPIOParking(),
+    timeQuality: @escaping @Sendable () -> TimeQuality
   ) {
     self.bus = bus
     self.config = config
     self.meter = meter
     self.deviceMeters = deviceMeters
     self.totals = totals
+    self.parking = parking
     self.timeQuality = timeQuality
   }
 

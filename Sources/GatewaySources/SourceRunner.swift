@@ -108,7 +108,10 @@ private final class SourceLoop: @unchecked Sendable {
 
   func run() {
     WorkerThread.sharpenTimers()
-    defer { desk.close() }
+    defer {
+      desk.close()
+      source.end()
+    }
     var now = SystemClock.boot
     // All buses count from the same grid, so that steps that fall together wake the processor once.
     let grid = Self.startGrid.microseconds

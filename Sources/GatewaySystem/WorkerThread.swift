@@ -34,7 +34,8 @@ package struct WorkerThread: ~Copyable, Sendable {
   /// Waits for the thread to end.
   package consuming func join() { pthread_join(handle, nil) }
 
-  /// Lets the calling thread's timers strike as exactly as the kernel can.
+  /// Lets the calling thread's timers strike as exactly as the kernel can: a serial line's silences are counted in
+  /// fractions of milliseconds.
   package static func sharpenTimers() { _ = gateway_set_timer_slack(1) }
 
   private final class Start {

@@ -15,6 +15,20 @@ extension Invocation {
         watch [POINT…]  new readings until Ctrl-C;
                         a device's name stands for
                         its points
+        bus NAME        how busy a bus is, what goes
+                        wrong on it, how fast its
+                        devices answer
+        scan BUS        the units that answer
+          --from, --to  only these, else 1 to 247
+        read BUS UNIT "input 40"
+                        registers or bits of a
+                        device; 30041 is the same
+          --type        what they are, e.g. float32
+          --order       else each is shown, the
+                        likeliest first
+          --count       how many
+        gpio CHIP       its lines, who holds them,
+                        what is read there
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

@@ -5,7 +5,7 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, check, reload, flush, help
+  case status, sensors, watch, read, scan, bus, gpio, check, reload, flush, help
 }
 
 struct UsageError: Error {
@@ -15,9 +15,16 @@ struct UsageError: Error {
 struct Invocation {
   private(set) var verb: Verb?
   private(set) var arguments: [String] = []
-  private(set) var socket = ControlInterface.defaultPath
   private(set) var wantsJSON = false
   private(set) var wantsVersion = false
+  /// The options that were given with a value.
+  private var values: [String: String] = [:]
+
+  /// The options that take a value, what it is called, and the verbs they are for; none stands for all.
+  private static let valued: [(word: String, noun: String, verbs: [Verb])] = [
+    ("--socket", "a path", []), ("--type", "a type", [.read]), ("--order", "an order", [.read]),
+    ("--count", "a number", [.read]), ("--from", "a unit", [.scan]), ("--to", "a unit", [.scan]),
+  ]
 
   init(parsing words: [String]) throws(UsageError) {
     var words = words[...]
@@ -32,7 +39,10 @@ struct Invocation {
       }
     }
     try checkArguments()
+    try checkOptions()
   }
+
+  var socket: String { values["--socket"] ?? ControlInterface.defaultPath }
 
   private mutating func take(_ word: String) throws(UsageError) {
     guard verb != nil else {
@@ -50,23 +60,42 @@ struct Invocation {
     case "--json": wantsJSON = true
     case "--version": wantsVersion = true
     case "--help", "-h": verb = .help
-    case "--socket":
-      guard let path = rest.popFirst(), !path.isEmpty else {
-        throw UsageError(sentence: "--socket needs a path")
-      }
-      socket = path
-    case _ where word.hasPrefix("--socket=") && word.count > 9: socket = String(word.dropFirst(9))
-    default: throw Self.unknown("option", word, ["--json", "--version", "--help", "--socket"])
+    default: try takeValued(word, &rest)
     }
+  }
+
+  private mutating func takeValued(_ word: String, _ rest: inout ArraySlice<String>) throws(UsageError) {
+    let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard let option = Self.valued.first(where: { $0.word == parts[0] }) else {
+      throw Self.unknown("option", word, ["--json", "--version", "--help"] + Self.valued.map(\.word))
+    }
+    guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty else {
+      throw UsageError(sentence: "\(option.word) needs \(option.noun)")
+    }
+    values[option.word] = value
   }
 
   private func checkArguments() throws(UsageError) {
     switch verb {
     case nil where !wantsVersion: throw UsageError(sentence: "what should be done? No verb is given")
     case .check where arguments.count != 1: throw UsageError(sentence: "check needs one file")
+    case .scan where arguments.count != 1, .bus where arguments.count != 1:
+      throw UsageError(sentence: "\(verb?.rawValue ?? "") needs the name of one bus")
+    case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
+    case .read where !(3...4).contains(arguments.count):
+      throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
     case .status, .sensors, .reload, .flush:
       if let first = arguments.first { throw UsageError(sentence: "unexpected argument \"\(first.plain)\"") }
     default: break
+    }
+  }
+
+  private func checkOptions() throws(UsageError) {
+    guard let verb, verb != .help else { return }
+    for option in Self.valued
+    where values[option.word] != nil && !option.verbs.isEmpty && !option.verbs.contains(verb) {
+      let verbs = option.verbs.map(\.rawValue).joined(separator: " and ")
+      throw UsageError(sentence: "\(option.word) is for \(verbs), not for \(verb.rawValue)")
     }
   }
 
@@ -75,13 +104,32 @@ struct Invocation {
     return UsageError(sentence: "unknown \(noun) \"\(word.plain)\"\(hint)")
   }
 
+  /// What the option says; nil where it was not given.
+  func option<Value>(_ word: String, _ form: ScalarForm<Value>) throws(UsageError) -> Value? {
+    guard let text = values[word] else { return nil }
+    return try Self.understand(text, word, form)
+  }
+
+  /// `noun` is what the text stands for.
+  static func understand<Value>(
+    _ text: String, _ noun: String, _ form: ScalarForm<Value>
+  ) throws(UsageError) -> Value {
+    if let value = form.parse(text, true) { return value }
+    let hint = form.nearest(text).map { ", did you mean \"\($0)\"?" } ?? ""
+    throw UsageError(sentence: "\(noun) should be \(form.expectation), not \"\(text.plain)\"\(hint)")
+  }
+
   /// Does what was asked; the exit code.
-  func run() -> Int32 {
+  func run() throws(UsageError) -> Int32 {
     if wantsVersion { return printVersion() }
     switch verb {
     case .status: return runStatus()
     case .sensors: return runSensors()
     case .watch: return runWatch()
+    case .read: return try runRead()
+    case .scan: return try runScan()
+    case .bus: return runBus()
+    case .gpio: return runGPIO()
     case .check: return runCheck()
     case .reload: return runReload()
     case .flush: return runFlush()
@@ -101,41 +149,5 @@ struct Invocation {
     // An empty NO_COLOR counts as none (no-color.org).
     guard let text = getenv(name), text.pointee != 0 else { return nil }
     return String(cString: text)
-  }
-
-  /// Calls `method` of the daemon; nil after having said why there is no result, with the exit code for it.
-  func call(_ method: String) throws(CallFailure) -> VarlinkReply {
-    do throws(VarlinkFailure) {
-      var client = try VarlinkClient(path: socket)
-      return try client.call(VarlinkCall(method: "\(ControlInterface.name).\(method)"))
-    } catch {
-      throw CallFailure(error, wantsJSON: wantsJSON)
-    }
-  }
-}
-
-/// A call that failed: said on standard error, and what to exit with.
-struct CallFailure: Error {
-  let exitCode: Int32
-
-  init(_ failure: VarlinkFailure, wantsJSON: Bool) {
-    exitCode =
-      switch failure {
-      case .noAnswer, .error("org.citygateway.TooManyClients", _): ExitCode.noAnswer
-      case .error("org.varlink.service.PermissionDenied", _): ExitCode.noPermission
-      case .error("org.varlink.service.InvalidParameter", _): ExitCode.usage
-      case .error("org.citygateway.ConfigInvalid", _): ExitCode.configuration
-      case .error: ExitCode.failure
-      }
-    Self.report(failure, wantsJSON)
-  }
-
-  private static func report(_ failure: VarlinkFailure, _ wantsJSON: Bool) {
-    if wantsJSON { return printJSONError(failure) }
-    if case .error("org.citygateway.ConfigInvalid", let parameters) = failure {
-      for problem in parameters["problems"]?.array ?? [] { printError(line: problem.string?.plain ?? "") }
-      return printError("cannot reload the configuration: the running one stays")
-    }
-    printError(failure.description.plain)
   }
 }

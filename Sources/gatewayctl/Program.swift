@@ -10,7 +10,7 @@ struct Program {
     let arguments = Array(CommandLine.arguments.dropFirst())
     do throws(UsageError) {
       let invocation = try Invocation(parsing: arguments)
-      exit(invocation.run())
+      exit(try invocation.run())
     } catch {
       printError(error.sentence)
       printError("try 'gatewayctl help'")
@@ -26,7 +26,10 @@ enum ExitCode {
   static let noAnswer: Int32 = 3
   static let usage: Int32 = 64
   static let cannotRead: Int32 = 66
+  /// A device or a chip does not give what was asked of it.
+  static let unavailable: Int32 = 69
   static let failure: Int32 = 70
+  static let tryLater: Int32 = 75
   static let noPermission: Int32 = 77
   static let configuration: Int32 = 78
 }
@@ -48,12 +51,16 @@ func printError(line: String) {
 
 func printJSON(_ bytes: [UInt8]) { printOut(String(decoding: bytes, as: UTF8.self) + "\n") }
 
-/// `{"error":…}`, with the parameters where the daemon gave some, so that standard output holds results only.
 func printJSONError(_ failure: VarlinkFailure) {
-  var members: [String: JSONValue] = ["error": .string(failure.description)]
-  if case .error(_, let parameters) = failure, parameters != .object([:]) {
-    members["parameters"] = parameters
-  }
+  var given = JSONValue.object([:])
+  if case .error(_, let parameters) = failure { given = parameters }
+  printJSONError(failure.description, given)
+}
+
+/// `{"error":…}`, with the parameters where the daemon gave some, so that standard output holds results only.
+func printJSONError(_ sentence: String, _ parameters: JSONValue) {
+  var members: [String: JSONValue] = ["error": .string(sentence)]
+  if parameters != .object([:]) { members["parameters"] = parameters }
   var buffer = ByteBuffer()
   JSONWriter.append(.object(members), to: &buffer)
   printError(line: String(decoding: buffer.copyBytes(), as: UTF8.self))

@@ -8,8 +8,7 @@ extension Invocation {
     do throws(CallFailure) {
       let reply = try call("Status")
       guard let snapshot = StatusSnapshot(json: reply.parameters, now: SystemClock.time) else {
-        throw CallFailure(
-          .noAnswer("cannot read from \"\(socket)\": the answer is no status"), wantsJSON: wantsJSON)
+        throw unreadable("status")
       }
       if wantsJSON { printJSON(reply.parametersText) } else { printOut(StatusText.of(snapshot, terminal)) }
       return snapshot.state.exitCode

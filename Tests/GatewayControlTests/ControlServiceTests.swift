@@ -13,7 +13,7 @@ import Testing
     let call = VarlinkCall(
       method: method, parameters: .object(parameters), isOneway: oneway, wantsUpgrade: upgrade)
     guard case .reply(let bytes) = ControlService(delegate: cabinet).answer(call, mayChange: mayChange) else {
-      return "watch"
+      return "replies"
     }
     return String(decoding: bytes.dropLast(bytes.last == 0 ? 1 : 0), as: UTF8.self)
   }
@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func onlyWhoMayChangeDoes() {
-    for verb in ["Reload", "Flush"] {
+    for verb in ["Reload", "Flush", "Read", "Scan"] {
       #expect(
         answer("org.citygateway.\(verb)", mayChange: false)
           == #"{"error":"org.varlink.service.PermissionDenied","parameters":{}}"#)

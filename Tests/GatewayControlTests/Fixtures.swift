@@ -29,7 +29,11 @@ extension StatusSnapshot {
     return StatusSnapshot(
       id: "cabinet-0417", version: "0.1.0", state: .ok, reasons: [], uptime: 3605.2, pid: 811,
       clockIsSynchronized: true, now: .nine,
-      buses: [Bus(name: "lan", type: "modbus-tcp", state: .ok, requests: 3600, errors: 2, lastError: nil)],
+      buses: [
+        Bus(
+          name: "lan", type: "modbus-tcp", state: .ok, requests: 3600, errors: 2, lastError: nil,
+          utilisation: 0.423, planned: 0.4)
+      ],
       devices: [Device(name: "canopy", state: "ok")],
       points: [Point("canopy.temperature", .double(17.3), "CEL", ago: 3)], accounting: books,
       store: Store(
@@ -54,7 +58,8 @@ extension StatusSnapshot {
     snapshot.buses.append(
       Bus(
         name: "old", type: "modbus-rtu-tcp", state: .critical, requests: 1_234_567, errors: 98_765,
-        lastError: "cannot connect to \"192.0.2.11:4001\": Connection refused"))
+        lastError: "cannot connect to \"192.0.2.11:4001\": Connection refused", utilisation: 0.97,
+        planned: 1.3))
     snapshot.devices += (1...9).map { Device(name: "meter-\($0)", state: "ok") }
     snapshot.devices.append(Device(name: "old-weather-station", state: "failed"))
     snapshot.points += [
@@ -83,6 +88,13 @@ final class Cabinet: ControlDelegate {
     var problems: [String] = []
     var reloads = 0
     var flushes = 0
+    var chip = ChipAnswer.unknown(known: ["cabinet", "/dev/gpiochip0"])
+    var devices: [UInt8: String] = [:]
+    /// What a bus says at once; nil leaves the question open.
+    var answering: @Sendable (BusInquiry) -> BusFinding? = { _ in nil }
+    /// What was asked of the buses.
+    var questions: [Question] = []
+    var mostQuestions = 4
   }
 
   let state = Mutex(State())
@@ -102,6 +114,87 @@ final class Cabinet: ControlDelegate {
       $0.flushes += 1
       return $0.snapshot.accounting.queued
     }
+  }
+}
+
+extension Cabinet {
+  var busNames: [String] { state.withLock { $0.snapshot.buses.map(\.name) } }
+
+  func report(onBus name: String) -> BusReport? {
+    state.withLock { $0.snapshot.buses.first { $0.name == name } }.map { bus in
+      bus.name == "lan" ? .quiet(bus) : .noisy(bus)
+    }
+  }
+
+  func ask(_ inquiries: [BusInquiry], ofBus name: String) -> (any BusAnswers)? {
+    state.withLock { state in
+      guard state.questions.count < state.mostQuestions else { return nil }
+      let question = Question(inquiries, of: name)
+      for inquiry in inquiries {
+        if let finding = state.answering(inquiry) { question.answer(finding) }
+      }
+      state.questions.append(question)
+      return question
+    }
+  }
+
+  func devices(onBus name: String) -> [UInt8: String] { state.withLock { $0.devices } }
+
+  func report(onChip chip: String) -> ChipAnswer { state.withLock { $0.chip } }
+}
+
+/// What was asked of a bus, and what it is made to say.
+final class Question: BusAnswers {
+  private struct State {
+    var findings: [BusFinding] = []
+    var answered = 0
+    var taken = 0
+    var isCancelled = false
+  }
+
+  let bus: String
+  let inquiries: [BusInquiry]
+  private let state = Mutex(State())
+
+  init(_ inquiries: [BusInquiry], of bus: String) {
+    self.inquiries = inquiries
+    self.bus = bus
+  }
+
+  func answer(_ finding: BusFinding) { state.withLock { $0.findings.append(finding) } }
+
+  var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+  func take() -> [(inquiry: BusInquiry, finding: BusFinding)] {
+    state.withLock { state in
+      defer { state.taken = state.findings.count }
+      return (state.taken..<state.findings.count).map { (inquiries[$0], state.findings[$0]) }
+    }
+  }
+
+  var isFinished: Bool { state.withLock { $0.taken == inquiries.count } }
+
+  func cancel() { state.withLock { $0.isCancelled = true } }
+}
+
+extension BusReport {
+  /// A bus on which nothing ever happened but polls.
+  static func quiet(_ bus: StatusSnapshot.Bus) -> BusReport {
+    BusReport(
+      bus: bus, errorKinds: [], responses: ResponseTimes(counts: [0, 0, 0, 0, 3598]), badFrames: [])
+  }
+
+  static func noisy(_ bus: StatusSnapshot.Bus) -> BusReport {
+    BusReport(
+      bus: bus,
+      errorKinds: [ErrorCount(kind: "timeout", count: 98_700), ErrorCount(kind: "checksum", count: 65)],
+      responses: ResponseTimes(counts: [0, 0, 0, 0, 0, 120, 34_000, 999_999, 17, 0, 0, 1]),
+      badFrames: [
+        Frame(
+          kind: "checksum", time: .nine.advanced(by: .seconds(-3)), length: 9,
+          start: [1, 3, 4, 0x41, 0xC8, 0, 0, 0x6F, 0xF5]),
+        Frame(kind: "noise", time: .nine, length: 80, start: Array(repeating: 0xFF, count: 64)),
+      ])
   }
 }
 
@@ -181,4 +274,13 @@ func withServer(
   let server = try VarlinkServer(path: scratch.socket, delegate: cabinet, limits: limits)
   defer { server.stop() }
   try body(scratch.socket, cabinet)
+}
+
+/// Tries for ten seconds.
+func eventually(_ condition: () -> Bool) -> Bool {
+  for _ in 0..<1000 {
+    if condition() { return true }
+    usleep(10_000)
+  }
+  return false
 }

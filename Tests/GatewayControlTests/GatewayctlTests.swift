@@ -126,13 +126,145 @@ import Testing
     (["status", "--jsn"], "unknown option \"--jsn\", did you mean \"--json\"?"),
     ([], "what should be done? No verb is given"),
     (["status", "more"], "unexpected argument \"more\""), (["check"], "check needs one file"),
-    (["--socket"], "--socket needs a path"),
+    (["--socket"], "--socket needs a path"), (["read", "lan", "7"], Self.readNeeds),
+    (["read", "lan", "x", "input 40"], "the unit should be a whole number from 0 to 255, not \"x\""),
+    (
+      ["read", "lan", "7", "inptu 40"],
+      "the register should be a table (coil, discrete, input, holding) and an address from 0 to 65535 such as "
+        + "input 40, or a Modicon number such as 30041, not \"inptu 40\", did you mean \"input 40\"?"
+    ),
+    (
+      ["read", "lan", "7", "30041", "--order", "DCAB", "--type=float32"],
+      "--order should be ABCD, BADC, CDAB or DCBA, not \"DCAB\", did you mean \"CDAB\"?"
+    ),
+    (["read", "lan", "7", "30041", "--order", "CDAB"], "--order needs a --type of whole registers"),
+    (["read", "lan", "7", "coil", "1", "--type", "int16"], "a coil is one bit; it needs no --type"),
+    (["read", "lan", "7", "input", "65535", "--type", "int32"], "there is no input beyond 65535"),
+    (
+      ["read", "lan", "7", "input", "0", "--type", "int32", "--count", "63"],
+      "--count should be a whole number from 1 to 62, not \"63\""
+    ),
+    (["status", "--from", "3"], "--from is for scan, not for status"),
+    (["scan"], "scan needs the name of one bus"), (["gpio"], "gpio needs one chip"),
+    (["scan", "lan", "--from", "9", "--to", "8"], "--from 9 is behind --to 8"),
   ])
   func aWrongCommandLineIsSixtyFour(_ words: [String], _ sentence: String) {
     #expect(
       run([Self.program] + words)
         == Outcome(
           code: 64, output: "", errors: "gatewayctl: \(sentence)\ngatewayctl: try 'gatewayctl help'\n"))
+  }
+
+  private static let readNeeds = "read needs a bus, a unit and a register such as \"input 40\""
+
+  @Test func readShowsWhatADeviceSays() throws {
+    try withServer { path, cabinet in
+      cabinet.state.withLock { $0.answering = { _ in .words([0xCCCD, 0x3DCC]) } }
+      let typed = ctl(path, "read", "lan", "7", "input 40", "--type", "float32")
+      #expect(typed.code == 0)
+      #expect(typed.output.contains("\n  CDAB        0.1 likeliest\n"))
+      // Without quotes, and in Modicon's form.
+      for place in [["input", "40"], ["30041"]] {
+        #expect(
+          run([Self.program, "--socket", path, "read", "lan", "7"] + place + ["--type=float32"]) == typed)
+      }
+      let ordered = ctl(path, "read", "lan", "7", "30041", "--type", "f32", "--order", "CDAB", "--json")
+      #expect(ordered.code == 64)
+      let json = ctl(path, "read", "lan", "7", "30041", "--type", "float32", "--order", "CDAB", "--json")
+      #expect(
+        json.output
+          == #"{"bus":"lan","unit":7,"table":"input","address":40,"words":[52429,15820],"readings":["#
+          + #"{"type":"float32","order":"CDAB","values":[0.10000000149011612]}]}"# + "\n")
+      let asked = cabinet.state.withLock { $0.questions.map(\.inquiries) }
+      #expect(asked == Array(repeating: [.read(unit: 7, table: .input, address: 40, count: 2)], count: 4))
+    }
+  }
+
+  @Test func readWithoutATypeTriesOneRegisterWhereThereAreNotTwo() throws {
+    try withServer { path, cabinet in
+      cabinet.state.withLock {
+        $0.answering = { if case .read(_, _, _, 1) = $0 { .words([173]) } else { .exception(2) } }
+      }
+      let open = ctl(path, "read", "lan", "7", "input 40")
+      #expect(open.code == 0)
+      #expect(open.output.contains("  40 00AD 0000 0000 1010 1101 173\n"))
+      let two = ctl(path, "read", "lan", "7", "input 40", "--count", "2")
+      let sentence =
+        "cannot read input 40 of unit 7 on bus \"lan\": the device answers illegal-address (exception 2)"
+      #expect(two == Outcome(code: 69, output: "", errors: "gatewayctl: \(sentence)\n"))
+    }
+  }
+
+  @Test func readSaysWhyThereIsNothing() throws {
+    try withServer { path, cabinet in
+      cabinet.state.withLock { $0.answering = { _ in .failed(.timeout, cause: "no answer within 300 ms") } }
+      let sentence = "cannot read coil 3 of unit 7 on bus \"lan\": no answer within 300 ms"
+      #expect(
+        ctl(path, "read", "lan", "7", "coil 3")
+          == Outcome(code: 69, output: "", errors: "gatewayctl: \(sentence)\n"))
+      #expect(
+        ctl(path, "read", "lna", "7", "coil 3")
+          == Outcome(
+            code: 64, output: "",
+            errors: "gatewayctl: no bus is called \"lna\", did you mean \"lan\"?\n"))
+      cabinet.state.withLock { $0.mostQuestions = 0 }
+      #expect(
+        ctl(path, "read", "lan", "7", "coil 3")
+          == Outcome(
+            code: 75, output: "", errors: "gatewayctl: too many questions wait for bus \"lan\": try again\n"))
+    }
+  }
+
+  @Test func scanListsTheUnitsThatAnswer() throws {
+    try withServer { path, cabinet in
+      cabinet.state.withLock {
+        $0.devices = [3: "canopy"]
+        $0.answering = { inquiry in
+          inquiry == .probe(unit: 3)
+            ? .identity(["Eastron", "SDM630"]) : .failed(.timeout, cause: "no answer")
+        }
+      }
+      #expect(
+        ctl(path, "scan", "lan")
+          == Outcome(code: 0, output: "  3  Eastron SDM630 [canopy]\n1 of 247 units answer\n", errors: ""))
+      #expect(
+        ctl(path, "scan", "lan", "--from", "3", "--to=4", "--json").output
+          == #"{"answering":1,"asked":1,"found":{"device":"canopy","garbled":false,"#
+          + #""identity":["Eastron","SDM630"],"tables":[],"unit":3},"total":2}"# + "\n"
+          + #"{"answering":1,"asked":2,"total":2}"# + "\n")
+    }
+  }
+
+  @Test func anInterruptedScanEndsOnTheBusToo() throws {
+    try withServer { path, cabinet in
+      let scratch = Scratch()
+      let process = start([Self.program, "--socket", path, "scan", "lan"], scratch)
+      func questions() -> [Question] { cabinet.state.withLock { $0.questions } }
+      for _ in 0..<1000 where questions().isEmpty { usleep(10_000) }
+      kill(process, SIGINT)
+      #expect(finish(process, scratch).code == 130)
+      for _ in 0..<1000 where !questions().allSatisfy(\.isCancelled) { usleep(10_000) }
+      #expect(questions().map(\.isCancelled) == [true])
+    }
+  }
+
+  @Test func busAndGPIOShowTheirReports() throws {
+    try withServer { path, cabinet in
+      let report = try #require(cabinet.report(onBus: "lan"))
+      #expect(
+        ctl(path, "bus", "lan") == Outcome(code: 0, output: BusText.of(report, .narrow), errors: ""))
+      #expect(ctl(path, "bus", "lan", "--json").output.hasPrefix("{\"bus\":{\"name\":\"lan\""))
+      #expect(
+        ctl(path, "gpio", "nowhere")
+          == Outcome(
+            code: 64, output: "",
+            errors: "gatewayctl: no chip is called \"nowhere\"; there are cabinet, /dev/gpiochip0\n"))
+      cabinet.state.withLock { $0.chip = .failed("Permission denied") }
+      #expect(ctl(path, "gpio", "cabinet").code == 69)
+      cabinet.state.withLock { $0.chip = .report(.cabinet) }
+      #expect(
+        ctl(path, "gpio", "cabinet") == Outcome(code: 0, output: ChipText.of(.cabinet, .narrow), errors: ""))
+    }
   }
 
   @Test func checkNamesEachMistakeAtItsPlace() throws {
@@ -174,7 +306,7 @@ import Testing
         == Outcome(code: 0, output: "gatewayctl \(GatewayVersion.text)\n", errors: ""))
     let help = run([Self.program, "help"])
     #expect(help.code == 0)
-    for verb in ["status", "sensors", "watch", "check", "reload", "flush"] {
+    for verb in ["status", "sensors", "watch", "bus", "scan", "read", "gpio", "check", "reload", "flush"] {
       #expect(help.output.contains("  \(verb) "))
     }
     for line in help.output.split(separator: "\n") { #expect(line.count <= 46) }

@@ -9,7 +9,8 @@ import Testing
       text == """
         {"gateway":{"id":"cabinet-0417","version":"0.1.0","state":"ok","reasons":[],"uptime":3605.2,"pid":811},\
         "clock":{"synchronized":true,"now":"2026-11-22T21:01:00.000Z"},\
-        "buses":[{"name":"lan","type":"modbus-tcp","state":"ok","requests":3600,"errors":2,"lastError":null}],\
+        "buses":[{"name":"lan","type":"modbus-tcp","state":"ok","requests":3600,"errors":2,"lastError":null,\
+        "utilisation":0.423,"planned":0.4}],\
         "devices":[{"name":"canopy","state":"ok"}],\
         "points":[{"name":"canopy.temperature","value":17.3,"unit":"CEL","time":"2026-11-22T21:00:57.000Z",\
         "quality":"good"}],\

@@ -75,6 +75,7 @@ import Testing
         BUSES
           lan ok           3,600 req      2 err
           old critical 1,234,567 req 98,765 err
+            asks for 130 % of the line's time
             last error: cannot connect to
             "192.0.2.11:4001": Connection refused
 
@@ -125,6 +126,7 @@ import Testing
         BUSES
           lan modbus-tcp     ok           3,600 req      2 err
           old modbus-rtu-tcp critical 1,234,567 req 98,765 err
+            asks for 130 % of the line's time
             last error: cannot connect to "192.0.2.11:4001": Connection refused
 
         DEVICES  10 of 11 ok
@@ -208,6 +210,18 @@ import Testing
       #expect(!(0..<0x20).contains(scalar.value) && !(0x7F..<0xA0).contains(scalar.value))
       #expect(scalar.value != 0x202E)
     }
+  }
+
+  @Test func aLineWithHardlyAnyTimeLeftIsNamed() {
+    var snapshot = StatusSnapshot.calm
+    snapshot.buses[0].utilisation = 0.801
+    #expect(StatusText.of(snapshot, .narrow).contains("\n    the line is taken 80 % of the time\n"))
+    snapshot.buses[0].utilisation = 0.8
+    #expect(!StatusText.of(snapshot, .narrow).contains("the line"))
+    snapshot.buses[0].planned = 1.0
+    #expect(!StatusText.of(snapshot, .narrow).contains("the line"))
+    snapshot.buses[0].planned = 1.001
+    #expect(StatusText.of(snapshot, .narrow).contains("the line"))
   }
 
   @Test func booksThatDoNotBalanceAreNamed() {

@@ -64,7 +64,7 @@ import Testing
         let client = try RawClient(path)
         client.send(String(repeating: "{\"method\":\"org.citygateway.Flush\",\"oneway\":true}\0", count: 5))
       }
-      #expect(Self.eventually { cabinet.state.withLock { $0.flushes } == 5 })
+      #expect(eventually { cabinet.state.withLock { $0.flushes } == 5 })
     }
   }
 
@@ -90,7 +90,7 @@ import Testing
       }
       clients.removeLast()
       // The place is free as soon as the server has seen the hang-up; the next turn of its loop at the latest.
-      #expect(Self.eventually { (try? VarlinkClient.once(path, "org.citygateway.Status")) != nil })
+      #expect(eventually { (try? VarlinkClient.once(path, "org.citygateway.Status")) != nil })
     }
   }
 
@@ -161,7 +161,7 @@ import Testing
         others.last?.send(Self.status)
       }
       #expect(
-        Self.eventually { (try? VarlinkClient.once(path, "org.citygateway.Flush")) != nil })
+        eventually { (try? VarlinkClient.once(path, "org.citygateway.Flush")) != nil })
       #expect(client.message() == nil)
     }
   }
@@ -286,15 +286,6 @@ import Testing
       Issue.record("nobody connected")
     }
     client.finishSending()
-  }
-
-  /// Tries for ten seconds.
-  private static func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 {
-      if condition() { return true }
-      usleep(10_000)
-    }
-    return false
   }
 }
 

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewaySources
 import GatewaySystem
 import Testing
 
@@ -11,7 +12,8 @@ import Testing
       id: "x", buses: [BusConfig(name: "slow", link: link, timeout: .seconds(60))], devices: [],
       destinations: [])
     let acquisition = try Acquisition(
-      config: config, wake: EventSignal(), clock: ClockState(), totals: PulseTotals())
+      config: config, wake: EventSignal(), clock: ClockState(), totals: PulseTotals(),
+      parking: GPIOParking())
     let heartbeat = try #require(acquisition.heartbeats.first { $0.name == "bus slow" })
     #expect(heartbeat.patience > .seconds(60))
   }

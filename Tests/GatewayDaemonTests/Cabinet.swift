@@ -16,13 +16,17 @@ final class Cabinet {
   private var config = ""
 
   /// A field of `devices` units, each with ten holding registers that count, and a platform.
-  init(devices: Int = 3, registers: [FieldRegister]? = nil) throws {
-    directory = try TemporaryDirectory.make(prefix: "gateway-test")
+  convenience init(devices: Int = 3, registers: [FieldRegister]? = nil) throws {
     let units = (1...devices).map(UInt8.init)
     let content =
       registers ?? [FieldRegister(.holding, 0, words: (0..<10).map { UInt16($0 * 7) })]
-    field = try FieldSimulator(
-      FieldDescription(servers: [FieldServer(devices: [FieldDevice(units: units, registers: content)])]))
+    try self.init(field: [FieldDevice(units: units, registers: content)])
+  }
+
+  /// A field of these devices on one bus, and a platform.
+  init(field devices: [FieldDevice]) throws {
+    directory = try TemporaryDirectory.make(prefix: "gateway-test")
+    field = try FieldSimulator(FieldDescription(servers: [FieldServer(devices: devices)]))
     var options = PlatformSimulator.Options()
     options.keptRows = 100_000
     platform = try Self.platform(options)
@@ -125,10 +129,12 @@ final class Cabinet {
   }
 
   /// `gatewayctl VERB…`: what it printed, and its exit code.
-  func control(_ arguments: [String]) throws -> (output: String, code: Int32) {
+  func control(
+    _ arguments: [String], timeout: Duration = .seconds(10)
+  ) throws -> (output: String, code: Int32) {
     let process = try ChildProcess(
       try Self.program("gatewayctl"), ["--socket", socketPath] + arguments, mergesErrors: true)
-    let output = process.readAll(timeout: .seconds(10))
+    let output = process.readAll(timeout: timeout)
     return (output, process.wait().status)
   }
 

@@ -33,9 +33,13 @@ internal import Testing
     #expect(
       config.buses.map(\.link) == [
         .modbusTCP(host: "192.0.2.10", port: 502), .modbusTCP(host: "plc.yard.example", port: 502),
+        .modbusRTU(
+          SerialLine(device: "/dev/serial/by-path/platform-usb-0:1:1.0-port0", baud: 9600, parity: .even)),
+        .modbusRTUOverTCP(host: "192.0.2.11", port: 4001, baud: 19_200), .gpio(chip: "/dev/gpiochip0"),
+        .serial(SerialLine(device: "/dev/ttyS1", baud: 4800)),
       ])
-    #expect(config.devices.map(\.unit) == [7, 1])
-    #expect(config.devices.map(\.points.count) == [5, 7])
+    #expect(config.devices.map(\.unit) == [7, 1, 3, 1, 1])
+    #expect(config.devices.map(\.points.count) == [5, 7, 1, 3, 2])
     var destination = DestinationConfig(name: "platform", url: "https://data.city.example/v1/batches")
     destination.authentication = .bearer(tokenFile: "platform-token")
     #expect(config.destinations == [destination])
@@ -54,6 +58,7 @@ internal import Testing
     #expect(config.store.capacity == example.store.capacity)
     #expect(config.store.commit == example.store.commit)
     #expect(config.buses[0].timeout == example.buses[0].timeout)
+    #expect(config.buses[0].turnaround == example.buses[0].turnaround)
     var destination = example.destinations[0]
     destination.authentication = .none
     #expect(config.destinations == [destination])

@@ -2,8 +2,9 @@ internal import GatewaySystem
 internal import Testing
 
 /// What a device would answer, and what its profile must make of it: lines such as
-/// `input 72: 44C1 EBD7 | import-energy 1551.36`, a value of `-` where there is none; `---` begins another image.
-/// They are made without the gateway's own code, as the head of each file says.
+/// `input 72: 44C1 EBD7 | import-energy 1551.36`, or for a device that talks `frame: 42 4D …` and lines such as
+/// `value: pm10 37`. A value of `-` is none; `---` begins another image. They are made without the gateway's own
+/// code, as the head of each file says.
 struct ProfileImage {
   static let folder = "\(Fixtures.folder)/profiles"
 
@@ -13,6 +14,7 @@ struct ProfileImage {
   }
 
   var registers: [Register: UInt16] = [:]
+  var frame: [UInt8] = []
   var values: [String: Double?] = [:]
 
   static func read(_ profile: String) throws -> [ProfileImage] {
@@ -25,19 +27,34 @@ struct ProfileImage {
   }
 
   private mutating func add(_ line: Substring) throws {
-    let halves = line.split(separator: " | ")
-    try #require(halves.count == 2, "\(line)")
-    let place = halves[0].split(separator: ": ")
-    let (head, value) = (place[0].split(separator: " "), halves[1].split(separator: " "))
-    let address = try #require(Int(head[1]))
-    for (offset, word) in place[1].split(separator: " ").enumerated() {
-      let register = Register(table: String(head[0]), address: address + offset)
-      try #require(registers[register] == nil, "two points in one register: \(line)")
+    let place = line.prefix { $0 != ":" }
+    let rest = line.dropFirst(place.count + 2)
+    switch place {
+    case "frame": frame = rest.split(separator: " ").compactMap { UInt8($0, radix: 16) }
+    case "value": try add(value: rest)
+    default:
+      let halves = rest.split(separator: " | ")
+      try #require(halves.count == 2, "\(line)")
+      try add(registers: halves[0], at: place)
+      try add(value: halves[1])
+    }
+  }
+
+  private mutating func add(registers words: Substring, at place: Substring) throws {
+    let parts = place.split(separator: " ")
+    let address = try #require(Int(parts[1]))
+    for (offset, word) in words.split(separator: " ").enumerated() {
+      let register = Register(table: String(parts[0]), address: address + offset)
+      try #require(registers[register] == nil, "two points in \(register)")
       let number: UInt16 = try #require(UInt16(word, radix: 16))
       registers[register] = number
     }
-    let number = Double(value[1])
-    try #require(number != nil || value[1] == "-", "\(line)")
-    values[String(value[0])] = .some(number)
+  }
+
+  private mutating func add(value text: Substring) throws {
+    let parts = text.split(separator: " ")
+    let number = Double(parts[1])
+    try #require(number != nil || parts[1] == "-", "\(text)")
+    values[String(parts[0])] = .some(number)
   }
 }

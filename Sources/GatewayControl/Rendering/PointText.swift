@@ -61,10 +61,7 @@ package enum ReadingText {
   /// `gatewayctl watch`: one reading, `21:01:00Z canopy.temperature 17.3 °C`, the line ended.
   package static func of(_ reading: StatusSnapshot.Point, _ terminal: Terminal) -> String {
     var parts: [String] = []
-    if let time = reading.time {
-      // The time of day of the one form that times have, 2026-11-22T21:01:00.000Z.
-      parts.append(String(time.description.dropFirst(11).prefix(8)) + "Z")
-    }
+    if let time = reading.time { parts.append(Quantities.timeOfDay(time)) }
     parts.append(reading.name.plain)
     parts.append(reading.value.map(Quantities.text) ?? "-")
     if let unit = reading.unit.map(Quantities.symbol), !unit.isEmpty { parts.append(unit) }

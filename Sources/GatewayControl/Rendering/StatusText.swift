@@ -55,7 +55,7 @@ package struct StatusText {
 
   private mutating func addBuses() {
     guard !snapshot.buses.isEmpty else { return }
-    let notOK = snapshot.buses.filter { $0.state != .ok }
+    let notOK = snapshot.buses.filter { $0.state != .ok || $0.isOverloaded }
     let isLong = snapshot.buses.count > Self.mostRows
     let okCount = snapshot.buses.count - notOK.count
     addHeading("BUSES", isLong ? "\(okCount) of \(snapshot.buses.count) ok" : "")
@@ -67,9 +67,19 @@ package struct StatusText {
         TextCell("\(Quantities.grouped(bus.requests)) req"),
         TextCell("\(Quantities.grouped(bus.errors)) err", bus.errors > 0 ? .doubtful : .plain),
       ])
+      if let load = Self.load(of: bus) { table.appendNote(load) }
       if let error = bus.lastError { table.appendNote(TextCell("last error: \(error)", .faint)) }
     }
     lines += table.lines(terminal)
+  }
+
+  /// Only where the line has hardly any time left.
+  private static func load(of bus: StatusSnapshot.Bus) -> TextCell? {
+    if let planned = bus.planned, bus.isOverloaded {
+      return TextCell("asks for \(Quantities.percent(planned)) of the line's time", .doubtful)
+    }
+    guard let taken = bus.utilisation, taken > 0.8 else { return nil }
+    return TextCell("the line is taken \(Quantities.percent(taken)) of the time", .doubtful)
   }
 
   private mutating func addDevices() {

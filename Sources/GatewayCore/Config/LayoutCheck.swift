@@ -32,25 +32,13 @@ struct LayoutCheck {
       if table != nil || isFrame { _ = keys.require("type") }
       return nil
     }
-    guard let type = keys.read(node, "type", Self.typeForm) else { return nil }
+    guard let type = keys.read(node, "type", RegisterType.form) else { return nil }
     if isBits, type != .bool {
       let word = table.map { "\($0.word)" } ?? ""
       log.add(node, "a \(word) is one bit, which is a bool, not \(type.rawValue); leave \"type\" out")
       return nil
     }
     return type
-  }
-
-  private static var typeForm: ScalarForm<RegisterType> {
-    .word(
-      RegisterType.allCases.map { ($0.rawValue, $0) } + [("bcd", .bcd16)],
-      synonyms: [
-        "float": "float32", "real": "float32", "double": "float64", "boolean": "bool", "bit": "bool",
-        "int": "int16", "word": "uint16", "uint": "uint16", "dword": "uint32", "long": "int32",
-        "byte": "uint8",
-        "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64", "s16": "int16", "s32": "int32",
-        "i16": "int16", "i32": "int32", "i64": "int64", "f32": "float32", "f64": "float64",
-      ])
   }
 
   private func order(_ keys: inout MappingReader, _ type: RegisterType) -> ByteOrder? {
@@ -63,27 +51,15 @@ struct LayoutCheck {
       return nil
     }
     guard let node = keys.take("order") else { return nil }
-    let words = Self.orders(registers: type.registers)
+    let words = ByteOrder.words(registers: type.registers)
     // The short words are understood for eight bytes too, but only the long ones are suggested.
     if type.registers == 4, case .scalar(let text, _) = node.content,
-      let order = Self.orders(registers: 2).first(where: { $0.word == text })
+      let order = ByteOrder.words(registers: 2).first(where: { $0.word == text })
     {
       return order.value
     }
     return keys.read(
       node, "order", .word(words).map("\(alternatives(words.map(\.word))) for \(type.rawValue)") { $0 })
-  }
-
-  private static func orders(registers: Int) -> [(word: String, value: ByteOrder)] {
-    let names =
-      switch registers {
-      case 1: ["AB", "BA"]
-      case 2: ["ABCD", "BADC", "CDAB", "DCBA"]
-      default: ["ABCDEFGH", "BADCFEHG", "GHEFCDAB", "HGFEDCBA"]
-      }
-    return names.enumerated().map { index, name in
-      (name, ByteOrder(wordsReversed: index & 2 != 0, bytesSwapped: index & 1 != 0))
-    }
   }
 
   private func usesHighByte(_ keys: inout MappingReader, _ type: RegisterType) -> Bool {

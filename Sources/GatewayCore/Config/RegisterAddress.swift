@@ -1,7 +1,7 @@
 /// A place in a Modbus device: the protocol's zero-based address, and how the configuration writes it.
-struct RegisterAddress: Equatable {
-  let table: RegisterTable
-  let address: UInt16
+package struct RegisterAddress: Equatable, Sendable {
+  package let table: RegisterTable
+  package let address: UInt16
 
   private init(table: RegisterTable, address: UInt16) {
     self.table = table
@@ -9,7 +9,7 @@ struct RegisterAddress: Equatable {
   }
 
   /// `input 40`, or the manuals' Modicon form `30041`.
-  init?(_ text: String) {
+  package init?(_ text: String) {
     let words = text.split(separator: " ")
     if words.count == 2, let table = RegisterTable.allCases.first(where: { "\($0.word)" == words[0] }) {
       guard let number = wholeNumber(String(words[1])), let address = UInt16(exactly: number) else {
@@ -39,7 +39,7 @@ struct RegisterAddress: Equatable {
     address = UInt16(number - 1)
   }
 
-  static var form: ScalarForm<RegisterAddress> {
+  package static var form: ScalarForm<RegisterAddress> {
     ScalarForm(
       "a table (coil, discrete, input, holding) and an address from 0 to 65535 such as input 40,"
         + " or a Modicon number such as 30041",

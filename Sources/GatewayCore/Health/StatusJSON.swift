@@ -1,6 +1,6 @@
 // The contract's `gatewayctl status --json`: written by the daemon, read back by `gatewayctl`. The order of the
 // keys is the contract's; its extensions (`now`, `reason`, `damaged`, `fault`, the books of each destination,
-// `retryIn`) stand behind its own keys. The reader takes what it knows and ignores the rest, so that programs of
+// `retryIn`, a bus's `utilisation` and `planned`) stand behind its own keys. The reader takes what it knows and ignores the rest, so that programs of
 // different versions understand each other.
 
 extension StatusSnapshot {
@@ -41,7 +41,7 @@ extension StatusSnapshot {
 }
 
 extension StatusSnapshot.Bus {
-  fileprivate func appendJSON(to buffer: inout ByteBuffer) {
+  func appendJSON(to buffer: inout ByteBuffer) {
     var object = ObjectWriter(&buffer)
     object.member("name", name, to: &buffer)
     object.member("type", type, to: &buffer)
@@ -49,6 +49,8 @@ extension StatusSnapshot.Bus {
     object.member("requests", requests, to: &buffer)
     object.member("errors", errors, to: &buffer)
     object.member("lastError", lastError, to: &buffer)
+    object.member("utilisation", share: utilisation, to: &buffer)
+    object.member("planned", share: planned, to: &buffer)
     object.end(&buffer)
   }
 }
@@ -121,69 +123,5 @@ extension StatusSnapshot.Destination {
     object.member("evicted", evicted, to: &buffer)
     object.member("retryIn", seconds: retryIn, to: &buffer)
     object.end(&buffer)
-  }
-}
-
-/// One object under way: knows whether a comma is due.
-private struct ObjectWriter {
-  private var isEmpty = true
-
-  init(_ buffer: inout ByteBuffer) { buffer.append(UInt8(ascii: "{")) }
-
-  func end(_ buffer: inout ByteBuffer) { buffer.append(UInt8(ascii: "}")) }
-
-  mutating func member(
-    _ key: StaticString, to buffer: inout ByteBuffer, _ value: (inout ByteBuffer) -> Void
-  ) {
-    buffer.append(isEmpty ? "\"" : ",\"")
-    isEmpty = false
-    buffer.append(key)
-    buffer.append("\":")
-    value(&buffer)
-  }
-
-  mutating func member<Element>(
-    _ key: StaticString, _ elements: [Element], to buffer: inout ByteBuffer,
-    _ append: (Element, inout ByteBuffer) -> Void
-  ) {
-    member(key, to: &buffer) { buffer in
-      buffer.append(UInt8(ascii: "["))
-      for (index, element) in elements.enumerated() {
-        if index > 0 { buffer.append(UInt8(ascii: ",")) }
-        append(element, &buffer)
-      }
-      buffer.append(UInt8(ascii: "]"))
-    }
-  }
-
-  mutating func member(_ key: StaticString, _ text: String?, to buffer: inout ByteBuffer) {
-    member(key, to: &buffer) { buffer in
-      if let text { JSONWriter.append(string: text, to: &buffer) } else { buffer.append("null") }
-    }
-  }
-
-  mutating func member(_ key: StaticString, _ number: UInt64, to buffer: inout ByteBuffer) {
-    member(key, to: &buffer) { JSONWriter.append(integer: number, to: &$0) }
-  }
-
-  mutating func member(_ key: StaticString, _ flag: Bool, to buffer: inout ByteBuffer) {
-    member(key, to: &buffer) { $0.append(flag ? "true" : "false") }
-  }
-
-  mutating func member(_ key: StaticString, _ time: Timestamp?, to buffer: inout ByteBuffer) {
-    member(key, to: &buffer) { buffer in
-      guard let time else { return buffer.append("null") }
-      buffer.append(UInt8(ascii: "\""))
-      time.append(to: &buffer)
-      buffer.append(UInt8(ascii: "\""))
-    }
-  }
-
-  /// To the millisecond; more digits would only be noise.
-  mutating func member(_ key: StaticString, seconds: Double?, to buffer: inout ByteBuffer) {
-    member(key, to: &buffer) { buffer in
-      guard let seconds else { return buffer.append("null") }
-      JSONWriter.append(double: (seconds * 1000).rounded() / 1000, to: &buffer)
-    }
   }
 }

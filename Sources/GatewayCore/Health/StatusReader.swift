@@ -22,15 +22,16 @@ extension StatusSnapshot {
 
 extension StatusSnapshot.State {
   /// A word of a later version is at least worth a look.
-  fileprivate init(word: String) { self = Self(rawValue: word) ?? .warning }
+  init(word: String) { self = Self(rawValue: word) ?? .warning }
 }
 
 extension StatusSnapshot.Bus {
-  fileprivate init?(json: JSONValue) {
+  init?(json: JSONValue) {
     guard let name = json["name"]?.string else { return nil }
     self.init(
       name: name, type: json["type"]?.string ?? "", state: .init(word: json["state"]?.string ?? ""),
-      requests: json.count("requests"), errors: json.count("errors"), lastError: json["lastError"]?.string)
+      requests: json.count("requests"), errors: json.count("errors"), lastError: json["lastError"]?.string,
+      utilisation: json["utilisation"]?.double, planned: json["planned"]?.double)
   }
 }
 
@@ -54,7 +55,7 @@ extension StatusSnapshot.Point {
 }
 
 extension Value {
-  fileprivate init?(json: JSONValue) {
+  package init?(json: JSONValue) {
     switch json {
     case .signed(let number): self = .signed(number)
     case .unsigned(let number): self = .unsigned(number)
@@ -100,9 +101,9 @@ extension StatusSnapshot.Destination {
 }
 
 extension JSONValue {
-  fileprivate func count(_ key: String) -> UInt64 { self[key]?.unsignedInteger ?? 0 }
+  func count(_ key: String) -> UInt64 { self[key]?.unsignedInteger ?? 0 }
 
-  fileprivate var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
+  var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
 }
 
 extension Timestamp {

@@ -9,9 +9,15 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var requests: UInt64
     package var errors: UInt64
     package var lastError: String?
+    /// The part of the last seconds in which the line was taken; nil where nobody says.
+    package var utilisation: Double?
+    /// What the polls ask of the line against what it allows; above 1 all periods become longer. nil where that
+    /// is not known.
+    package var planned: Double?
 
     package init(
-      name: String, type: String, state: State, requests: UInt64, errors: UInt64, lastError: String?
+      name: String, type: String, state: State, requests: UInt64, errors: UInt64, lastError: String?,
+      utilisation: Double? = nil, planned: Double? = nil
     ) {
       self.name = name
       self.type = type
@@ -19,7 +25,11 @@ package struct StatusSnapshot: Equatable, Sendable {
       self.requests = requests
       self.errors = errors
       self.lastError = lastError
+      self.utilisation = utilisation
+      self.planned = planned
     }
+
+    package var isOverloaded: Bool { planned ?? 0 > 1 }
   }
 
   package struct Device: Equatable, Sendable {

@@ -28,7 +28,7 @@ final class DeviceImage {
   private var moving: [Moving] = []
   /// Where the number of requests stands.
   private var counters: [(table: Int, place: Int)] = []
-  private var requests: UInt32 = 0
+  private(set) var requests: UInt32 = 0
   private var dueAt: BootTime
   private let start: BootTime
 

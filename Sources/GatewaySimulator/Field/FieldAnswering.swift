@@ -10,16 +10,16 @@ extension FieldEngine {
     let pdu = UnsafeRawBufferPointer(
       rebasing: request[(port.framing.headLength + 1)..<(request.count - port.framing.tailLength)])
     port.stats.requests += 1
-    if recorder != nil, pdu.count >= 3 {
-      recorder!.note(
-        server: channel.server, unit: unit, function: pdu[0], address: ModbusPDU.word(pdu, 1), at: time)
-    }
     // Unit 0 on a line is a broadcast, which nobody answers.
     guard let image = port.image(unit: unit), port.framing == .tcp || unit != 0 else {
       return refuseUnit(request, on: channel, port)
     }
     image.countRequest()
     let fault = strike(server: channel.server, unit: unit, now: now)
+    if fault == nil, recorder != nil, pdu.count >= 3 {
+      recorder!.note(
+        server: channel.server, unit: unit, function: pdu[0], address: ModbusPDU.word(pdu, 1), at: time)
+    }
     image.refresh(now: now)
     if fault == nil, channel.line == nil, image.delay == .zero, channel.lastDue <= now {
       let before = channel.output.count
@@ -43,6 +43,7 @@ extension FieldEngine {
 
   /// On a line nobody is there to answer; over TCP a bridge is: "gateway target device failed to respond".
   private func refuseUnit(_ request: UnsafeRawBufferPointer, on channel: FieldChannel, _ port: FieldPort) {
+    port.stats.strangers += 1
     guard port.framing == .tcp else { return }
     port.stats.exceptions += 1
     TCPFrame.append(to: &channel.output, answering: request) { output in
@@ -73,10 +74,12 @@ extension FieldEngine {
       channel.closesWhenSent = true
       return
     }
-    let start = answer.holdsUpOthers ? max(due, channel.lastDue) : due
+    var start = answer.holdsUpOthers ? max(due, channel.lastDue) : due
+    if port.framing == .rtu, let last = channel.lastDueOfUnit[body[0]] { start = max(start, last) }
     for piece in answer.pieces {
       let time = start.advanced(by: piece.after)
       if answer.holdsUpOthers { channel.lastDue = time }
+      if port.framing == .rtu { channel.lastDueOfUnit[body[0]] = time }
       if time <= now {
         pass(piece.bytes, to: channel, due: time)
       } else {

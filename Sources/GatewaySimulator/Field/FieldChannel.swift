@@ -16,6 +16,8 @@ final class FieldChannel {
   var line: LineClock?
   /// Answers behind a delayed one wait for it.
   var lastDue = BootTime(microseconds: .min)
+  /// The same for each unit of a line, whose answers never overtake each other: a slave does one thing after the other.
+  var lastDueOfUnit: [UInt8: BootTime] = [:]
   /// Nothing more is read; what is in `output` still leaves.
   var closesWhenSent = false
   var output = ByteBuffer(capacity: 512)

@@ -41,7 +41,7 @@ final class FieldEngine {
   var stats: FieldStats {
     var stats = FieldStats(servers: ports.map(\.stats))
     stats.openConnections = channels.count - freePlaces.count
-    stats.periodErrors = recorder.map { PeriodErrors($0.errors) }
+    stats.periodErrors = recorder.map(\.result)
     return stats
   }
 

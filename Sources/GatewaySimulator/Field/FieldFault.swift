@@ -16,7 +16,8 @@ package struct FieldFault: Equatable, Sendable {
     case wrongTransaction, wrongUnit, wrongFunction
     /// The connection is closed instead of answering; on a line: no answer.
     case close
-    /// The answer comes so much later; those to the next requests come on time, before it.
+    /// The answer comes so much later; those to the next requests come on time, before it. On a line these are other
+    /// units': a slave answers in the order in which it was asked.
     case late(Duration)
     /// A sound frame of another unit, function or length, in turn (over TCP also of another transaction); half the time
     /// the right answer follows.

@@ -68,6 +68,11 @@ package final class FieldSimulator: Sendable {
     core.engine.withLock { $0.write(words, at: address, in: table, server: server, unit: unit) }
   }
 
+  /// How many requests have reached a device so far; nil where none has that unit.
+  package func requests(server: Int = 0, unit: UInt8) -> UInt32? {
+    core.engine.withLock { $0.ports[server].image(unit: unit)?.requests }
+  }
+
   /// Begins recording afresh, for example when the system under test has settled.
   package func forgetRecording() { core.engine.withLock { $0.forgetRecording() } }
 

@@ -9,6 +9,8 @@ package struct FieldStats: Equatable, Sendable {
     package var exceptions: UInt64 = 0
     /// Requests that a fault struck.
     package var faults: UInt64 = 0
+    /// Requests for units that are not there.
+    package var strangers: UInt64 = 0
     package var line = Line()
 
     package init() {}
@@ -51,6 +53,7 @@ package struct FieldStats: Equatable, Sendable {
       "open": .signed(Int64(openConnections)),
       "exceptions": .count(servers.reduce(0) { $0 + $1.exceptions }),
       "faults": .count(servers.reduce(0) { $0 + $1.faults }),
+      "strangers": .count(servers.reduce(0) { $0 + $1.strangers }),
       "servers": .signed(Int64(servers.count)),
     ]
     let lines = servers.enumerated().filter { $0.element.line != Line() }
@@ -62,6 +65,7 @@ package struct FieldStats: Equatable, Sendable {
       members["periodErrors"] = .object([
         "intervals": .signed(Int64(errors.count)), "p50us": .signed(Int64(errors.p50)),
         "p99us": .signed(Int64(errors.p99)), "maxus": .signed(Int64(errors.max)),
+        "period50us": .signed(Int64(errors.period50)), "period99us": .signed(Int64(errors.period99)),
       ])
     }
     return .object(members)

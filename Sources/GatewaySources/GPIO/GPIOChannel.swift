@@ -1,15 +1,18 @@
 internal import GatewayCore
 internal import GatewaySystem
+internal import Glibc
 
 /// One point's line: its request, and what was made of its events. Owned by the bus's thread. An `Errno` that is
 /// thrown means that the line, or its chip, is not there.
 final class GPIOChannel {
   /// Most readings that one call makes: each event one, what has settled meanwhile, a storm's beginning, the
-  /// periodic one.
-  static let mostReadings = GPIORequest.mostEvents + 3
+  /// periodic one, and that the chip is gone.
+  static let mostReadings = GPIORequest.mostEvents + 4
 
   /// Its descriptor is taken off the poll until the storm's slice is over.
   var isSilenced = false
+  /// Why the line could not be had, of a chip that is there.
+  var refusal: QualityReason?
   private var tracker: LineTracker
   private let meter: BusMeter
   private var request: GPIORequest?
@@ -40,15 +43,27 @@ final class GPIOChannel {
       request = try chip.request(line.offset, settings)
     } catch {
       // Some chips have no interrupts; a level can be looked at all the same.
-      guard line.mode == .level, !error.isBusy else { throw error }
+      guard line.mode == .level, error.code != EBUSY else { throw error }
       settings.edges = nil
       request = try chip.request(line.offset, settings)
     }
     tracker.begin(isActive: try level(), at: now)
+    refusal = nil
+  }
+
+  /// Goes on with the line of the same point of the configuration before; whether it is the same, and was open.
+  func takeOver(_ other: GPIOChannel) -> Bool {
+    guard other.isOpen, other.point.name == point.name, other.point.line == point.line else { return false }
+    let point = point
+    tracker = other.tracker
+    tracker.point = point
+    request = other.request.take()
+    return true
   }
 
   func close() {
     request = nil
+    refusal = nil
     isSilenced = false
   }
 
@@ -86,6 +101,7 @@ final class GPIOChannel {
   func fail(_ reason: QualityReason, into output: inout ReadingRoom) { tracker.fail(reason, into: &output) }
 
   private func note(_ alert: LineTracker.Alert) {
+    meter.record(.overflow)
     let line = "line \(point.line.offset) of point \"\(point.name)\""
     switch alert {
     case .storm: meter.record(error: "\(line) changes faster than anything that is meant to be read")

@@ -34,22 +34,39 @@ package final class GPIOChip {
   /// Shown to whoever asks the kernel who holds a line.
   private static let consumer = "gatewayd"
   private let chip: OpaquePointer
+  /// gpiochip0
+  private let name: String
 
   /// `path` may be a symbolic link, which udev's rules make.
   package init(path: String) throws(SystemError) {
     // libgpiod 1.6 takes the name of the path for the chip's own.
-    guard let real = realpath(path, nil) else {
-      let code = errno
-      throw SystemError("cannot open chip \"\(path)\"", code: code)
-    }
-    let chip = gateway_gpio_open(real)
+    let resolved = resolvedPath(path) ?? path
+    let chip = gateway_gpio_open(resolved)
     let code = errno
-    free(real)
     guard let chip else { throw SystemError("cannot open chip \"\(path)\"", code: code) }
     self.chip = chip
+    name = String(
+      resolved[(resolved.lastIndex(of: "/").map(resolved.index(after:)) ?? resolved.startIndex)...])
+  }
+
+  /// The chip that `path` named when it was at `place`; where no place is known yet, what is there.
+  static func find(_ path: String, at place: ChipPlace?) throws(SystemError) -> GPIOChip {
+    guard let place else { return try GPIOChip(path: path) }
+    for candidate in [path] + place.candidates {
+      if let chip = try? GPIOChip(path: candidate), chip.place == place { return chip }
+    }
+    throw SystemError("cannot find chip \"\(path)\" on \(place.device)", code: ENODEV)
   }
 
   deinit { gateway_gpio_close(chip) }
+
+  var place: ChipPlace? {
+    let label = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { room in
+      gateway_gpio_chip_label(chip, room.baseAddress, room.count) == 0
+        ? String(cString: room.baseAddress!) : ""
+    }
+    return ChipPlace(name: name, label: label)
+  }
 
   /// 0 where the chip is gone.
   package var lineCount: UInt32 { UInt32(max(gateway_gpio_line_count(chip), 0)) }

@@ -6,44 +6,32 @@ internal import Synchronization
 /// A GPIO chip as a bus: its lines' levels at their periods, and whatever their edges say in between.
 ///
 /// Promises: each poll gives a reading of its point, good or failed with its reason, save that an edge point says
-/// nothing while nothing happens; a line that another program holds costs only its own point; a chip that vanishes
-/// is closed at the next look and tried again once a second; a line that chatters takes a bounded share of the
-/// thread. Pulses are counted as far as the kernel hands them over: with libgpiod 1.6 that needs the thread to run
-/// every 16 pulses, with 2.x every 1024. Allocates nothing while all goes well. One thread.
+/// nothing while nothing happens; a line that another program holds costs only its own point and is tried each
+/// second; a chip that vanishes is noticed within a second, which all of its points say at once, and is known again
+/// under another number; a line that chatters takes a bounded share of the thread. Pulses are counted as far as the
+/// kernel hands them over: with libgpiod 1.6 the thread has to run every 16 pulses, with 2.x every 1024. Allocates
+/// nothing while all goes well. One thread.
 package final class GPIOSource: Source {
-  private static let retryInterval = Duration.seconds(1)
-  private static let alarmToken = UInt64.max
+  /// How often the chip is looked at or looked for, and lines that could not be had are tried.
+  private static let watchInterval = Duration.seconds(1)
+  /// The first request; each point's own comes behind it.
+  private static let watchRequest = 0
 
   package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
   package let readingsPerSecond: Double
 
-  /// What there is while the chip is there.
-  private final class Link {
-    let chip: GPIOChip
-    let poll: EventPoll
-    let alarm: Alarm
-
-    init(path: String) throws(SystemError) {
-      chip = try GPIOChip(path: path)
-      poll = try EventPoll()
-      alarm = try Alarm()
-      poll.add(alarm.descriptor, token: alarmToken)
-    }
-  }
-
   private let path: String
   private let meter: BusMeter
   private let timeQuality: @Sendable () -> TimeQuality
+  private let parking: GPIOParking
   private let channels: [GPIOChannel]
   private var healths: [DeviceHealth]
-  private var link: Link?
+  private var link: GPIOLink?
+  /// Where the chip was found first; it is looked for there.
+  private var place: ChipPlace?
   private var nextAttempt = MonotonicTime(nanoseconds: .min)
-  /// Per channel, while its line cannot be had: why, and when it is tried again.
-  private var refusals: [(reason: QualityReason, nextAttempt: MonotonicTime)?]
-  private var alarmTime: MonotonicTime?
-  private var ready: [EventPoll.Event] = []
 
   package init(_ setup: SourceSetup) throws(SystemError) {
     interruption = try Interruption()
@@ -51,7 +39,7 @@ package final class GPIOSource: Source {
       preconditionFailure("BUG: bus \(setup.bus.name) is no GPIO chip")
     }
     self.path = path
-    (meter, timeQuality) = (setup.meter, setup.timeQuality)
+    (meter, timeQuality, parking) = (setup.meter, setup.timeQuality, setup.parking)
     let plan = GPIOPlan(bus: setup.bus.name, of: setup.config)
     precondition(setup.deviceMeters.count == plan.devices.count, "BUG: \(plan.devices.count) devices")
     channels = plan.points.map { point in
@@ -59,12 +47,10 @@ package final class GPIOSource: Source {
       return GPIOChannel(point, counter: counter, meter: setup.meter)
     }
     healths = zip(setup.deviceMeters, plan.devices).map { DeviceHealth(meter: $0, requests: $1) }
-    refusals = Array(repeating: nil, count: channels.count)
-    periods = plan.points.map(\.period)
+    periods = [Self.watchInterval] + plan.points.map(\.period)
     readingsPerSecond = plan.points.reduce(0) { $0 + 1 / $1.period.seconds }
     // Every line may have something to say at once.
-    largestPoll = channels.count * GPIOChannel.mostReadings
-    ready.reserveCapacity(channels.count + 1)
+    largestPoll = max(1, channels.count * GPIOChannel.mostReadings)
   }
 
   package func poll(
@@ -72,150 +58,156 @@ package final class GPIOSource: Source {
   ) -> Poll {
     var output = self.room(room)
     meter.requests.wrappingAdd(1, ordering: .relaxed)
-    let reason = look(at: request, into: &output)
-    if reason != .none { channels[request].fail(reason, into: &output) }
-    let outcome: DeviceHealth.Outcome =
-      switch reason {
-      case .none: .good
-      case .disconnected: .failed
-      default: .troubled
+    let isAllSaid = request == Self.watchRequest || link == nil ? watch(into: &output) : false
+    if request != Self.watchRequest, !isAllSaid {
+      let place = request - 1
+      if link == nil {
+        say(.disconnected, of: place, into: &output)
+      } else {
+        attempt(into: &output) { output throws(Errno) in try look(at: place, into: &output) }
       }
-    healths[channels[request].point.device].record(outcome, request: request)
-    setAlarm()
+    }
+    link?.setAlarm(for: channels)
     return Poll(count: output.count, moment: SystemClock.moment)
+  }
+
+  package var descriptor: Int32? { link?.descriptor }
+
+  package func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll {
+    var output = self.room(room)
+    attempt(into: &output) { output throws(Errno) in
+      guard let link else { return }
+      try link.forEachReady { place throws(Errno) in
+        // Readable without an event is what a chip looks like that has gone; reading the level tells.
+        if try channels[place].takeEvents(into: &output) == 0 { _ = try channels[place].level() }
+        link.silence(channels[place], place)
+      }
+      for place in channels.indices {
+        channels[place].settle(into: &output)
+        link.endSilence(channels[place], place, at: output.now)
+      }
+      link.setAlarm(for: channels)
+    }
+    return Poll(count: output.count, moment: output.clocks.moment)
   }
 
   private func room(_ room: UnsafeMutableBufferPointer<Reading>) -> ReadingRoom {
     ReadingRoom(room, clocks: SystemClock.reading, timeQuality: timeQuality())
   }
 
-  /// `.none` where the point's reading is good.
-  private func look(at place: Int, into output: inout ReadingRoom) -> QualityReason {
-    guard let link = openChip(at: output.now) else { return .disconnected }
-    let channel = channels[place]
+  /// Whether it worked; else the chip is gone, which each of its points has said.
+  @discardableResult
+  private func attempt(
+    into output: inout ReadingRoom, _ body: (inout ReadingRoom) throws(Errno) -> Void
+  ) -> Bool {
     do throws(Errno) {
-      if !channel.isOpen, let reason = try open(place, on: link, at: output.now) { return reason }
-      let reason = try channel.look(into: &output)
-      silence(place, on: link)
-      return reason
+      try body(&output)
+      return true
     } catch {
-      lose(SystemError("cannot read line \(channel.point.line.offset) of \"\(path)\"", code: error.code))
-      return .disconnected
+      for channel in channels { channel.close() }
+      link = nil
+      nextAttempt = output.now.advanced(by: Self.watchInterval)
+      note(SystemError("cannot read chip \"\(path)\"", code: error.code))
+      for place in channels.indices { say(.disconnected, of: place, into: &output) }
+      return false
     }
   }
 
-  package var descriptor: Int32? { link?.poll.descriptor }
-
-  package func receive(into room: UnsafeMutableBufferPointer<Reading>) -> Poll {
-    var output = self.room(room)
-    if let link {
-      link.poll.wait(into: &ready, timeout: .zero)
-      do throws(Errno) {
-        for event in ready where event.token != Self.alarmToken {
-          try takeEvents(of: Int(event.token), on: link, into: &output)
+  /// Looks for the chip where it is not there, opens the lines that are not open, and looks whether the chip is
+  /// still there. Whether every point has said something.
+  private func watch(into output: inout ReadingRoom) -> Bool {
+    let wasThere = link != nil
+    guard let link = openChip(at: output.now) else { return false }
+    let isThere = attempt(into: &output) { output throws(Errno) in
+      for (place, channel) in channels.enumerated() {
+        let (wasOpen, refusal) = (channel.isOpen, channel.refusal)
+        if !wasOpen { try open(place, on: link, at: output.now) }
+        // A line that stays as it is says so at its own time.
+        if !wasThere || channel.isOpen != wasOpen || channel.refusal != refusal {
+          try look(at: place, into: &output)
         }
-        for place in channels.indices { settle(place, on: link, into: &output) }
-      } catch {
-        lose(SystemError("cannot read events of \"\(path)\"", code: error.code))
       }
-      setAlarm()
+      _ = try channels.first { $0.isOpen }?.level()
     }
-    return Poll(count: output.count, moment: output.clocks.moment)
+    return !wasThere || !isThere
   }
 
-  private func takeEvents(
-    of place: Int, on link: Link, into output: inout ReadingRoom
-  ) throws(Errno) {
-    // Readable without an event is what a chip looks like that has gone; reading the level tells.
-    if try channels[place].takeEvents(into: &output) == 0 { _ = try channels[place].level() }
-    silence(place, on: link)
-  }
-
-  private func settle(_ place: Int, on link: Link, into output: inout ReadingRoom) {
-    let channel = channels[place]
-    channel.settle(into: &output)
-    guard channel.isSilenced, let end = channel.silentUntil, end <= output.now else { return }
-    channel.isSilenced = false
-    if let descriptor = channel.descriptor {
-      link.poll.change(descriptor, token: UInt64(place), reads: true, writes: false)
-    }
-  }
-
-  /// Leaves a line alone that has brought more than its share.
-  private func silence(_ place: Int, on link: Link) {
-    let channel = channels[place]
-    guard !channel.isSilenced, channel.silentUntil != nil, let descriptor = channel.descriptor else { return }
-    channel.isSilenced = true
-    link.poll.change(descriptor, token: UInt64(place), reads: false, writes: false)
-  }
-
-  private func openChip(at now: MonotonicTime) -> Link? {
+  private func openChip(at now: MonotonicTime) -> GPIOLink? {
     if let link { return link }
     guard now >= nextAttempt else { return nil }
-    nextAttempt = now.advanced(by: Self.retryInterval)
+    nextAttempt = now.advanced(by: Self.watchInterval)
     do throws(SystemError) {
-      let link = try Link(path: path)
+      let parked = parking.take(path)
+      let chip: GPIOChip
+      if let parked { chip = parked.chip } else { chip = try GPIOChip.find(path, at: place) }
+      let link = try GPIOLink(chip, lines: channels.count)
       self.link = link
-      alarmTime = nil
-      for place in refusals.indices { refusals[place] = nil }
+      place = parked?.place ?? link.chip.place ?? place
+      takeOver(parked?.channels ?? [], on: link)
       meter.record(connected: true)
       return link
     } catch {
-      meter.record(connected: false)
-      meter.record(error: "\(error)")
+      note(error)
       return nil
     }
   }
 
-  private func lose(_ error: SystemError) {
-    for channel in channels { channel.close() }
-    link = nil
-    nextAttempt = SystemClock.monotonic.advanced(by: Self.retryInterval)
+  private func takeOver(_ parked: [GPIOChannel], on link: GPIOLink) {
+    for (place, channel) in channels.enumerated() where parked.contains(where: channel.takeOver) {
+      link.hear(channel, place)
+    }
+    // What the configuration has no more, or otherwise, is let go before it is asked for.
+    for channel in parked { channel.close() }
+  }
+
+  package func end() {
+    guard let link else { return }
+    parking.park(ParkedChip(chip: link.chip, place: place, channels: channels), at: path)
+    self.link = nil
+  }
+
+  private func note(_ error: SystemError) {
     meter.record(connected: false)
+    meter.record(.disconnected)
     meter.record(error: "\(error)")
   }
 
-  /// nil when the line is there, else why not.
-  private func open(
-    _ place: Int, on link: Link, at now: MonotonicTime
-  ) throws(Errno) -> QualityReason? {
+  private func open(_ place: Int, on link: GPIOLink, at now: MonotonicTime) throws(Errno) {
     let channel = channels[place]
-    if let refusal = refusals[place], now < refusal.nextAttempt { return refusal.reason }
     do throws(Errno) {
       try channel.open(on: link.chip, at: now)
-      refusals[place] = nil
-      if let descriptor = channel.descriptor { link.poll.add(descriptor, token: UInt64(place)) }
-      return nil
+      link.hear(channel, place)
     } catch {
       channel.close()
+      let offset = channel.point.line.offset
       // Any other line, or this one, still tells whether the chip is there.
-      guard let any = link.chip.info(channel.point.line.offset) ?? link.chip.info(0) else { throw error }
-      let reason = error.isBusy ? QualityReason.lineBusy : .lineRefused
-      refusals[place] = (reason, now.advanced(by: Self.retryInterval))
-      let holder = any.consumer.map { error.isBusy ? ", held by \"\($0)\"" : "" } ?? ""
-      let cause = SystemError(
-        "cannot request line \(channel.point.line.offset) of \"\(path)\"", code: error.code)
-      meter.record(error: "\(cause)\(holder)")
-      return reason
+      guard let info = link.chip.info(offset) ?? link.chip.info(0) else { throw error }
+      let isBusy = error.code == EBUSY
+      channel.refusal = isBusy ? .lineBusy : .lineRefused
+      if isBusy { meter.record(.busy) }
+      let holder = isBusy ? info.consumer.map { ", held by \"\($0)\"" } ?? "" : ""
+      meter.record(
+        error: "\(SystemError("cannot request line \(offset) of \"\(path)\"", code: error.code))\(holder)")
     }
   }
 
-  /// At the next instant at which something settles, or a line is listened to again.
-  private func setAlarm() {
-    guard let link else { return }
-    var next: MonotonicTime?
-    for channel in channels where channel.isOpen {
-      for time in [channel.deadline, channel.isSilenced ? channel.silentUntil : nil] {
-        if let time, time < next ?? time.advanced(by: .seconds(1)) { next = time }
+  /// Says what a point has to say now.
+  private func look(at place: Int, into output: inout ReadingRoom) throws(Errno) {
+    let channel = channels[place]
+    let reason = channel.isOpen ? try channel.look(into: &output) : channel.refusal ?? .disconnected
+    link?.silence(channel, place)
+    say(reason, of: place, into: &output)
+  }
+
+  /// A point's bad reading, unless the reason is `.none`: then it has said its good one.
+  private func say(_ reason: QualityReason, of place: Int, into output: inout ReadingRoom) {
+    if reason != .none { channels[place].fail(reason, into: &output) }
+    let outcome: DeviceHealth.Outcome =
+      switch reason {
+      case .none: .good
+      case .disconnected: .failed
+      default: .troubled
       }
-    }
-    guard next != alarmTime else { return }
-    alarmTime = next
-    link.alarm.set(next)
+    healths[channels[place].point.device].record(outcome, request: place)
   }
-}
-
-extension Errno {
-  /// Another program holds the line.
-  var isBusy: Bool { code == EBUSY }
 }

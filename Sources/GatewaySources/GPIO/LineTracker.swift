@@ -9,7 +9,8 @@ struct LineTracker {
   /// What somebody should be told.
   enum Alert { case storm, loss }
 
-  let point: GPIOPlan.Point
+  /// The same point may have another place in the next configuration.
+  var point: GPIOPlan.Point
   private let counter: PulseCounter?
   private var filter: EdgeFilter
   private var storm: StormGauge

@@ -10,6 +10,8 @@ struct BusLoad {
   private static let overcommitment = 0.98
   /// What a tenth of a neighbour's period is.
   private static let bearableShare = 10
+  /// What a busy processor may take to notice an answer.
+  private static let wakeUp = Duration.milliseconds(10)
 
   private let requests: [PollRequest]
   private let timing: BusTiming
@@ -21,6 +23,8 @@ struct BusLoad {
   private(set) var liveDemand = 0.0
   /// The shortest period of a request of a device that answers, if there is one.
   private var shortestPeriod: Duration?
+  /// What the slowest of those took lately for the first byte of an answer.
+  private var slowest = Duration.zero
 
   init(_ plan: PollPlan, at now: BootTime) {
     requests = plan.requests
@@ -41,13 +45,14 @@ struct BusLoad {
   mutating func refresh(_ healths: [DeviceHealth], at now: BootTime) {
     guard now >= nextSum else { return }
     nextSum = now.advanced(by: .seconds(1))
-    (demand, liveDemand, shortestPeriod) = (0, 0, nil)
+    (demand, liveDemand, shortestPeriod, slowest) = (0, 0, nil, timing.lead)
     for (place, request) in requests.enumerated() {
       let share = durations[place] / request.period
       demand += share
       guard healths[request.device].breaker.trusts else { continue }
       liveDemand += share
       shortestPeriod = min(shortestPeriod ?? request.period, request.period)
+      slowest = max(slowest, healths[request.device].latency ?? .zero)
     }
   }
 
@@ -56,15 +61,19 @@ struct BusLoad {
   mutating func patience(
     for request: Int, _ health: DeviceHealth, timeout: Duration, at now: BootTime
   ) -> Duration? {
-    if health.breaker.trusts { return timeout }
+    // Nobody else is there to be protected.
+    guard shortestPeriod != nil else { return health.breaker.permits(at: now) ? timeout : nil }
     let long = min(timeout, bearable(request))
-    if health.breaker.permits(at: now) { return long }
-    // Twice as long as the device ever took, and a wake-up of a busy processor.
-    let short = min(long, health.latency.map { $0 * 2 + .milliseconds(10) } ?? long)
-    let overhead = timing.overhead
-    let isPaid = budget.take(
-      overhead + short, demand: liveDemand / stretch, longest: overhead + long, at: now)
-    return isPaid ? short : nil
+    budget.save(demand: liveDemand / stretch, limit: timing.overhead + long, at: now)
+    let short = min(timeout, (health.latency ?? slowest) * 2 + Self.wakeUp)
+    if health.breaker.trusts { return budget.saved < .zero ? short : timeout }
+    if health.breaker.permits(at: now), budget.saved >= timing.overhead + long { return long }
+    return budget.saved >= timing.overhead + min(short, long) ? min(short, long) : nil
+  }
+
+  /// So long a device was waited for in vain.
+  mutating func recordFailure(took duration: Duration) {
+    budget.spend(duration, floor: shortestPeriod ?? .zero)
   }
 
   /// What anybody but the plan's own devices may cost.

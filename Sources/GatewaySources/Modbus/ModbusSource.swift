@@ -16,6 +16,8 @@ package final class ModbusSource: Source {
   /// An adapter or a server that comes back is in use again within 5 s.
   private static let longestConnectWait = Duration.seconds(4)
 
+  private static let strangersDue = Duration.milliseconds(50)
+
   package let interruption: Interruption
   package let periods: [Duration]
   package let largestPoll: Int
@@ -125,7 +127,8 @@ package final class ModbusSource: Source {
       isGood = false
       fill(request, part, .illegalAddress, into: room)
     }
-    if fatal == nil { load.record(index, took: began.duration(to: SystemClock.boot)) }
+    let took = began.duration(to: SystemClock.boot)
+    if fatal == nil { load.record(index, took: took) } else { load.recordFailure(took: took) }
     return isGood ? .good : fatal == nil ? .troubled : .failed
   }
 
@@ -238,8 +241,16 @@ package final class ModbusSource: Source {
 
   // MARK: - The technician's questions
 
+  /// What it is expected to take: a device that answers takes as long as it took so far, a stranger may take all
+  /// the time that it is given.
   package func time(for inquiry: BusInquiry) -> Duration {
-    plan.timing.overhead + patience(forUnit: inquiry.unit)
+    let device = healths.first { $0.unit == inquiry.unit && $0.breaker.trusts }
+    let wait = device?.latency ?? patience(forUnit: inquiry.unit)
+    switch inquiry {
+    case .read(_, let table, _, let count): return plan.timing.time(table, count: Int(count)) + wait
+    // One read, and two questions for its identity.
+    case .probe: return plan.timing.overhead * 3 + wait
+    }
   }
 
   package func answer(_ inquiry: BusInquiry) -> BusFinding {
@@ -261,10 +272,11 @@ package final class ModbusSource: Source {
     }
   }
 
-  /// A stranger may cost no more than a dead device does.
+  /// A stranger may cost no more than a dead device does, but is given the time that most devices need: the
+  /// technician who scans a fast bus wants to find the slow ones too.
   private func patience(forUnit unit: UInt8) -> Duration {
     let isTrusted = healths.contains { $0.unit == unit && $0.breaker.trusts }
-    return isTrusted ? bus.timeout : min(bus.timeout, load.bearable())
+    return isTrusted ? bus.timeout : min(bus.timeout, max(load.bearable(), Self.strangersDue))
   }
 
   /// Whatever a unit answers, it is there; then it is asked what it is.

@@ -38,7 +38,9 @@ import Testing
     defer { room.deallocate() }
     let start = SystemClock.boot
     for round in 0..<50 {
-      let poll = source.poll(round % 2, at: SystemClock.boot, into: room)
+      // 0 is the look at the chip itself.
+      #expect(source.poll(0, at: SystemClock.boot, into: room).count == 0)
+      let poll = source.poll(1 + round % 2, at: SystemClock.boot, into: room)
       #expect(poll.count == 1 && room[0].reason == .disconnected && room[0].point == PointIndex(round % 2))
     }
     let seconds = UInt64(start.duration(to: SystemClock.boot).seconds)

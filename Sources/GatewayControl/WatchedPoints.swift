@@ -1,0 +1,38 @@
+package import GatewayCore
+
+/// What one subscriber wants to see and has seen.
+package struct WatchedPoints: Sendable {
+  /// Names of points and of devices; none stands for all.
+  private let names: Set<String>
+  private var seen: [String: Timestamp] = [:]
+
+  package init(names: [String]) { self.names = Set(names) }
+
+  /// The points whose last reading is another than the one that was seen last.
+  package mutating func news(in points: [StatusSnapshot.Point]) -> [StatusSnapshot.Point] {
+    var news: [StatusSnapshot.Point] = []
+    for point in points where covers(point.name) {
+      guard let time = point.time, seen.updateValue(time, forKey: point.name) != time else { continue }
+      news.append(point)
+    }
+    return news
+  }
+
+  /// Whether each name is that of a point or of a device.
+  package func areKnown(in points: [StatusSnapshot.Point]) -> Bool {
+    var unknown = names
+    for point in points {
+      unknown.remove(point.name)
+      unknown.remove(Self.device(of: point.name))
+    }
+    return unknown.isEmpty
+  }
+
+  private func covers(_ name: String) -> Bool {
+    names.isEmpty || names.contains(name) || names.contains(Self.device(of: name))
+  }
+
+  private static func device(of name: String) -> String {
+    String(name.prefix { $0 != "." })
+  }
+}
