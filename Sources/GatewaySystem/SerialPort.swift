@@ -64,12 +64,13 @@ package struct SerialPort: ~Copyable {
       tcdrain(file.number)
       gateway_set_rts(file.number, line.rs485 == .rtsUp ? 0 : 1)
     }
-    let action = "cannot send on serial port \"\(line.device)\""
+    let cause: String
     switch result {
     case .success(bytes.count): return
-    case .success: throw Failure(action: action, cause: "it takes no more bytes")
-    case .failure(let error): throw Failure(action: action, cause: SystemError.text(error.code))
+    case .success: cause = "it takes no more bytes"
+    case .failure(let error): cause = SystemError.text(error.code)
     }
+    throw Failure(action: "cannot send on serial port \"\(line.device)\"", cause: cause)
   }
 
   /// Whether the device hung up: an adapter that was pulled out.
