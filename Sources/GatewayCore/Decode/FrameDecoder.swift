@@ -2,8 +2,8 @@
 ///
 /// Promises: the same frames however the bytes were cut into pieces; after noise or a broken frame the next good
 /// one is found, also one that begins within what was taken for another; a frame whose checksum is wrong is never
-/// given out; it holds at most `capacity` bytes, whatever comes. Every byte is a part of a frame, of a broken
-/// frame, or is counted as noise.
+/// given out; it holds at most `capacity` bytes, whatever comes. Every byte is a part of a frame or
+/// is counted as noise.
 package struct FrameDecoder: Sendable {
   /// Longer frames are none. NMEA 0183 has 82 bytes, the sensors of a cabinet at most some hundred.
   package static let longestFrame = 1024

@@ -58,6 +58,7 @@ extension FrameDecoder {
   /// a new one, and no sentence is lost in a broken one.
   mutating func nextSentence(needsChecksum: Bool) -> Event? {
     while true {
+      passLineEnds()
       guard let begin = (start..<end).first(where: { Self.beginsSentence(buffer[$0]) }) else {
         skip(to: end)
         return nil
@@ -80,6 +81,12 @@ extension FrameDecoder {
       if let event = sentence(close, needsChecksum) { return event }
       if start == begin { return nil }
     }
+  }
+
+  /// The CR and LF behind a sentence belong to it; it was taken without waiting for them.
+  private mutating func passLineEnds() {
+    while start < end, buffer[start] == 0x0D || buffer[start] == 0x0A { start += 1 }
+    scanned = max(scanned, start)
   }
 
   /// Judges the sentence from `start` to the byte that closes it; nil where it is none, then `start` moved on, or

@@ -32,6 +32,7 @@ package final class SerialSource: Source {
   private var framed: [FrameDecoder.Statistics]
   /// For each decoder, what it had counted when it was last looked at.
   private var seen: [FrameDecoder.Statistics]
+  private var recent: [UInt8] = []
   /// Which points of a question have their answer.
   var answered: [Bool]
   /// The last question got no answer, which may come now.
@@ -69,6 +70,7 @@ package final class SerialSource: Source {
     decoders = plan.decoders.map { FrameDecoder($0.shape) }
     framed = plan.devices.map { _ in FrameDecoder.Statistics() }
     seen = decoders.map(\.statistics)
+    recent.reserveCapacity(BadFrame.longestKept)
     answered = Array(repeating: false, count: plan.mostPerWork)
     chunkMoment = SystemClock.moment
     heard = plan.points.map { _ in SystemClock.boot }
@@ -87,6 +89,7 @@ package final class SerialSource: Source {
       link.closeIfStale()
       openIfClosed(at: now)
       takeFrames(into: room, &count)
+      noteNoise()
     case .watch(let device, let points):
       openIfClosed(at: now)
       // What waits in the driver is no silence.
@@ -120,8 +123,8 @@ package final class SerialSource: Source {
     chunkMoment = SystemClock.moment
     let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<received])
     for index in decoders.indices { decoders[index].append(bytes) }
+    keep(bytes)
     takeFrames(into: room, &count)
-    noteNoise(bytes)
   }
 
   /// Makes readings of the frames that are complete; whether those were all. A storm of short frames goes on at
@@ -215,14 +218,24 @@ package final class SerialSource: Source {
     meter.record(error: "cannot take a frame from serial port \"\(line.device)\": its checksum is wrong")
   }
 
-  private func noteNoise(_ bytes: UnsafeRawBufferPointer) {
+  /// Once a look at the port, with the bytes that came last: noise comes a byte at a time.
+  private func noteNoise() {
     for index in decoders.indices {
       let (before, now) = (seen[index], decoders[index].statistics)
-      if now.overflows > before.overflows { meter.record(.overflow) }
-      if now.noise > before.noise, now.frames == before.frames, now.badChecksums == before.badChecksums {
-        meter.record(.noise, frame: bytes, at: chunkMoment)
-      }
       seen[index] = now
+      if now.overflows > before.overflows { meter.record(.overflow) }
+      // Where devices of several shapes talk, the others' frames look like noise to each decoder.
+      guard decoders.count == 1, now.noise > before.noise, now.badChecksums == before.badChecksums else {
+        continue
+      }
+      recent.withUnsafeBytes { meter.record(.noise, frame: $0, at: chunkMoment) }
     }
+  }
+
+  /// The last bytes that came, the oldest first; its memory is there from the beginning.
+  private func keep(_ bytes: UnsafeRawBufferPointer) {
+    let surplus = recent.count + bytes.count - BadFrame.longestKept
+    if surplus > 0 { recent.removeFirst(min(surplus, recent.count)) }
+    recent.append(contentsOf: bytes.suffix(BadFrame.longestKept))
   }
 }

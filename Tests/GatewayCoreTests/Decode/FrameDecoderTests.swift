@@ -153,6 +153,14 @@ import Testing
     #expect(feed.decoder.statistics.noise == 200_001)
   }
 
+  @Test func whatStandsBetweenSoundSentencesIsNoNoise() {
+    let bytes = FrameForge.sentence("WIMWV,1,R,2,M,A") + [0x0D, 0x0A]
+    var feed = FrameFeed(.nmea(needsChecksum: true))
+    for byte in bytes + bytes { feed.feed([byte]) }
+    #expect(feed.frames.count == 2)
+    #expect(feed.decoder.statistics.noise == 0)
+  }
+
   @Test func aSentenceThatNeverEndsIsDropped() {
     var feed = FrameFeed(.nmea(needsChecksum: true))
     feed.feed(Array("$WIMWV,".utf8))
