@@ -6,6 +6,7 @@ internal import Synchronization
 extension SerialSource {
   /// After a question without answer the line must be quiet for so long before the next one.
   private static let quiet = Duration.milliseconds(50)
+  private static let mostChunks = 256
 
   /// Writes one reading for each of its points and returns how many; none when interrupted.
   func ask(
@@ -59,14 +60,14 @@ extension SerialSource {
   /// What comes while nobody is asked: an answer that is late, or talk. Whether there was any.
   @discardableResult
   func discardUnasked() -> Bool {
-    var came = false
-    while true {
+    // Bounded, so that a line that never rests holds nobody up: more than a driver keeps.
+    for round in 0..<Self.mostChunks {
       let received = link.receive(into: chunk)
-      guard received > 0 else { return came }
-      came = true
+      guard received > 0 else { return round > 0 }
       let bytes = UnsafeRawBufferPointer(rebasing: chunk[..<received])
       meter.record(awaitsLate ? .late : .noise, frame: bytes, at: SystemClock.moment)
     }
+    return true
   }
 
   /// Takes frames until each point has its value or the time is over.
