@@ -8,7 +8,8 @@ internal import Synchronization
 /// Whose answer is it? On lines where of a hundred answers one is late, one foreign and one corrupt, each value says which
 /// unit and register it is from, and one counts the requests, so that a value of another question shows.
 enum AttributionBench {
-  private static let lines = 8
+  /// A word has four bits for the line.
+  private static let lines = 15
   private static let units = 4
   /// Two reads of the same shape, which on a serial line only their order tells apart.
   private static let blocks = [0, 200]
