@@ -1,7 +1,8 @@
 /// Which request of a bus is due next. Pure: the caller brings the time.
 ///
 /// Promises: tick k of a request is due at start + phase + k · period, for ever (no drift); ticks that the
-/// bus could not keep are left out and counted, never made up for; the requests of one period are spread
+/// bus could not keep are left out and counted, never made up for, and where the bus is asked for more than it can
+/// do all requests become slower alike; the requests of one period are spread
 /// over it in twenty steps, the same way at each start. O(log n) a poll, no allocation after `init`.
 ///
 /// Steps, because waking a sleeping processor costs several times what a poll does (measured: 115 µs for a poll
@@ -68,8 +69,15 @@ package struct BusSchedule: Sendable {
 
   /// Takes the next request if it is due, and sets its next deadline; nil if none is.
   package mutating func take(at now: BootTime) -> Tick? {
-    guard let first = heap.first, first.due <= now.microseconds else { return nil }
+    guard var first = heap.first, first.due <= now.microseconds else { return nil }
     let period = Int64(Double(first.period) * max(stretch, 1))
+    if stretch > 1, now.microseconds - first.due > period / 2 {
+      // The bus falls behind all the same. If ticks were left out now, it would always be those of the same few
+      // requests; so everybody waits for the same time, which leaves the heap in order.
+      let delay = now.microseconds - first.due
+      for place in heap.indices { heap[place].due += delay }
+      first.due += delay
+    }
     let missed = (now.microseconds - first.due) / period
     let due = first.due + missed * period
     heap[0].due = due + period

@@ -87,7 +87,9 @@ struct FaultyAnswer {
     // The words of another device: whoever takes them for ours, takes a wrong value.
     for place in body.indices.dropFirst(3) { body[place] ^= 0xA5 }
     switch turn % (framing == .tcp ? 4 : 3) {
-    case 0: body[0] = body[0] % 247 + 1
+    // Far from its neighbours: an answer that a device gives unasked, just when it is asked, nothing on a serial
+    // line tells from the right one.
+    case 0: body[0] = (body[0] &+ 122) % 247 + 1
     case 1: body[1] = otherFunction(body[1])
     case 2: lengthen(&body)
     default:

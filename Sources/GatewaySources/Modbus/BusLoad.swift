@@ -24,13 +24,14 @@ struct BusLoad {
   /// The shortest period of a request of a device that answers, if there is one.
   private var shortestPeriod: Duration?
   /// What the slowest of those took lately for the first byte of an answer.
-  private var slowest = Duration.zero
+  private var slowest: Duration
 
   init(_ plan: PollPlan, at now: BootTime) {
     requests = plan.requests
     timing = plan.timing
     durations = plan.requests.map { plan.timing.time($0.table, count: Int($0.count)) }
     demand = plan.demand
+    slowest = plan.timing.lead
     budget = ProbeBudget(at: now)
   }
 
@@ -61,11 +62,11 @@ struct BusLoad {
   mutating func patience(
     for request: Int, _ health: DeviceHealth, timeout: Duration, at now: BootTime
   ) -> Duration? {
-    // Nobody else is there to be protected.
-    guard shortestPeriod != nil else { return health.breaker.permits(at: now) ? timeout : nil }
+    let short = min(timeout, (health.latency ?? slowest) * 2 + Self.wakeUp)
+    // Nobody else is there to be protected, but for those that may come back.
+    guard shortestPeriod != nil else { return health.breaker.permits(at: now) ? timeout : short }
     let long = min(timeout, bearable(request))
     budget.save(demand: liveDemand / stretch, limit: timing.overhead + long, at: now)
-    let short = min(timeout, (health.latency ?? slowest) * 2 + Self.wakeUp)
     if health.breaker.trusts { return budget.saved < .zero ? short : timeout }
     if health.breaker.permits(at: now), budget.saved >= timing.overhead + long { return long }
     return budget.saved >= timing.overhead + min(short, long) ? min(short, long) : nil

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Questions and answers on one link. One thread.
 ///
 /// Promises: the data handed over answers the question that was asked, whatever late, foreign or damaged frames
-/// come meanwhile; before each request on a serial line there is the silence of 3.5 characters; an answer with a
+/// come meanwhile (`OwedAnswers` has the rule); before each request on a serial line there is the silence of 3.5 characters; an answer with a
 /// wrong check is asked for again up to twice; nothing waits longer than the patience it was given, beside the time
 /// that the bytes themselves take. Allocates nothing while all goes well.
 struct ModbusMaster: ~Copyable {
@@ -96,30 +96,41 @@ struct ModbusMaster: ~Copyable {
     }
     hasNotedNoise = false
     var retries = 0
-    var asked = 0
     while true {
-      try fallSilent(before: request, patience: patience)
-      forgetAnswer()
-      let doubtful = doubts(request)
-      asked += 1
-      try send(request)
-      let outcome = try awaitAnswer(to: request, patience: patience)
-      if case .failed(let failure) = outcome {
-        owe(request, patience: patience)
-        guard failure == .checksum, retries < Self.retries else { throw failure }
+      do throws(ModbusFailure) {
+        if owed.clouds(request, at: SystemClock.boot) { try mark(request, patience: patience) }
+        return try ask(request, patience: patience)
+      } catch {
+        guard error == .checksum, retries < Self.retries else { throw error }
         retries += 1
-        asked = 0
-        continue
       }
-      // With k answers owed the (k + 1)th counts.
-      guard asked > doubtful else { continue }
-      if doubtful > 0 { stillOwed(request, patience: patience) }
-      switch outcome {
-      case .data(let range): answer = range
-      case .exception(let code): throw .exception(code: code)
-      case .failed: preconditionFailure("BUG: a failure is an answer")
-      }
-      return
+    }
+  }
+
+  /// Asks a question whose answer can be none of those that the unit owes; afterwards it owes none.
+  private mutating func mark(_ request: ModbusRequest, patience: Duration) throws(ModbusFailure) {
+    guard let marker = owed.marker(for: request, random: .random(in: 0..<1)) else {
+      throw .timeout(foreign: true)
+    }
+    do throws(ModbusFailure) { try ask(marker, patience: patience) } catch {
+      guard case .exception = error else { throw error }
+      // A refusal names no length: it may be the owed one, unless its function is not owed.
+      guard marker.table != request.table else { throw .timeout(foreign: true) }
+    }
+    owed.clear(unit: request.unit)
+  }
+
+  /// One request and its answer, whose data lie in `answer` then.
+  private mutating func ask(_ request: ModbusRequest, patience: Duration) throws(ModbusFailure) {
+    try fallSilent(before: request, patience: patience)
+    forgetAnswer()
+    try send(request)
+    switch try awaitAnswer(to: request, patience: patience) {
+    case .data(let range): answer = range
+    case .exception(let code): throw .exception(code: code)
+    case .failed(let failure):
+      if link.framing == .rtu { owed.owe(request, until: lateness(patience)) }
+      throw failure
     }
   }
 
@@ -141,23 +152,6 @@ struct ModbusMaster: ~Copyable {
     }
     defer { (filled, used) = (0, 0) }
     return question.answer(received, isRTU: link.framing == .rtu, transaction: transaction)
-  }
-
-  // MARK: - What is owed
-
-  private mutating func doubts(_ request: ModbusRequest) -> Int {
-    guard link.framing == .rtu else { return 0 }
-    return owed.count(unit: request.unit, function: request.function, at: SystemClock.boot)
-  }
-
-  private mutating func owe(_ request: ModbusRequest, patience: Duration) {
-    guard link.framing == .rtu else { return }
-    owed.owe(unit: request.unit, function: request.function, until: lateness(patience))
-  }
-
-  private mutating func stillOwed(_ request: ModbusRequest, patience: Duration) {
-    owed.extend(
-      unit: request.unit, function: request.function, until: SystemClock.boot.advanced(by: patience))
   }
 
   private func lateness(_ patience: Duration) -> BootTime {
@@ -323,13 +317,13 @@ struct ModbusMaster: ~Copyable {
     return true
   }
 
-  /// Passes over the first bytes; a whole frame of a unit settles what that unit owes, and is then called late.
+  /// Passes over the first bytes; a whole frame of a unit that owes one is called late.
   /// Returns the kind that was noted.
   @discardableResult
   private mutating func discard(_ kind: BusErrorKind, length: Int, unit: UInt8?) -> BusErrorKind {
     var kind = kind
     if let unit {
-      if isAnswer(length), owed.settle(unit: unit, function: buffer[1] & 0x7F) { kind = .late }
+      if isAnswer(length), owed.owes(unit: unit, function: buffer[1] & 0x7F) { kind = .late }
       note(kind)
       if heard.count < 16 { heard.append(unit) }
     } else if !hasNotedNoise {

@@ -1,0 +1,94 @@
+import Testing
+
+@testable import GatewayCore
+
+private let question = ModbusRequest(unit: 7, table: .holding, address: 0x0102, count: 3)
+
+/// With its CRC.
+private func sealed(_ body: [UInt8]) -> [UInt8] {
+  let crc = body.withUnsafeBytes { ModbusCRC.of($0) }
+  return body + [UInt8(crc & 0xFF), UInt8(crc >> 8)]
+}
+
+private let answer = sealed([7, 3, 6, 1, 2, 3, 4, 5, 6])
+
+private func look(_ bytes: [UInt8], isSilent: Bool = false) -> ModbusAnswer {
+  bytes.withUnsafeBytes { ModbusAnswer.rtu($0, to: question, isSilent: isSilent) }
+}
+
+/// Passes over what is not the answer, as the master does; what is left in the end.
+private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
+  var rest = bytes
+  while true {
+    switch look(rest, isSilent: isSilent) {
+    case .other(_, let length, _), .echo(let length): rest.removeFirst(length)
+    case let found: return found
+    }
+    if rest.isEmpty { return .incomplete(missing: 5) }
+  }
+}
+
+@Suite struct ModbusAnswerTests {
+  @Test func requestsAreThoseOfTheSpecification() {
+    // Modbus over Serial Line 1.02: unit 1, ten holding registers from 0, the CRC low byte first.
+    let request = ModbusRequest(unit: 1, table: .holding, address: 0, count: 10)
+    var frame = [UInt8](repeating: 0, count: 12)
+    #expect(frame.withUnsafeMutableBytes { request.encodeRTU(into: $0) } == 8)
+    #expect(frame.prefix(8) == [1, 3, 0, 0, 0, 10, 0xC5, 0xCD])
+    #expect(frame.withUnsafeMutableBytes { request.encodeTCP(transaction: 0x1234, into: $0) } == 12)
+    #expect(frame == [0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, 10])
+  }
+
+  @Test func anAnswerIsWholeOrIncompleteAtEveryCut() {
+    for end in 0..<answer.count {
+      guard case .incomplete(let missing) = look(Array(answer[..<end])) else {
+        Issue.record("\(end) bytes are taken for something")
+        continue
+      }
+      #expect(missing <= answer.count - end, "more is waited for than comes")
+    }
+    #expect(look(answer) == .data(3..<9))
+    #expect(look(sealed([7, 0x83, 2])) == .exception(2, length: 5))
+  }
+
+  @Test func theAnswerIsFoundBehindWhatIsNotTheAnswer() {
+    var echo = [UInt8](repeating: 0, count: 8)
+    _ = echo.withUnsafeMutableBytes { question.encodeRTU(into: $0) }
+    let others = [
+      echo, sealed([8, 3, 6, 9, 9, 9, 9, 9, 9]), sealed([7, 4, 6, 9, 9, 9, 9, 9, 9]),
+      sealed([7, 3, 4, 9, 9, 9, 9]), sealed([7, 0x84, 2]), sealed([9, 6, 0, 1, 0, 2]), [0], [0xFF, 0],
+    ]
+    for other in others {
+      #expect(find(other + answer, isSilent: true) == .data(3..<9), "\(other)")
+      #expect(find(other, isSilent: true) == .incomplete(missing: 5), "\(other)")
+    }
+  }
+
+  @Test func nothingButTheAnswerGivesAValue() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<100_000 {
+      var bytes = answer
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^= .random(in: 1...255, using: &generator)
+      }
+      guard bytes != answer, case .data = find(bytes, isSilent: true) else { continue }
+      // Chance alone passes one of 65,536 checks; then it is a frame in every other respect.
+      #expect(bytes[0] == 7 && bytes[1] == 3 && bytes[2] == 6, "seed \(seed): \(bytes)")
+      #expect(bytes.withUnsafeBytes { ModbusCRC.holds($0) }, "seed \(seed): \(bytes)")
+    }
+  }
+
+  @Test func overTCPTheTransactionDecides() {
+    func look(_ bytes: [UInt8]) -> ModbusAnswer {
+      bytes.withUnsafeBytes { ModbusAnswer.tcp($0, to: question, transaction: 500) }
+    }
+    let body: [UInt8] = [0, 0, 0, 9, 7, 3, 6, 1, 2, 3, 4, 5, 6]
+    #expect(look([1, 0xF4] + body) == .data(9..<15))
+    #expect(look([1, 0xF3] + body) == .other(.late, length: 15, unit: 7))
+    #expect(look([0x80, 0xF4] + body) == .other(.wrongTransaction, length: 15, unit: 7))
+    #expect(look([1, 0xF4, 0, 1] + body.dropFirst(2)) == .outOfStep)
+    #expect(look([1, 0xF4, 0, 0, 0, 9, 8] + body.dropFirst(5)) == .other(.foreignUnit, length: 15, unit: 8))
+    #expect(look([1, 0xF4, 0, 0, 0, 3, 7, 0x83, 2]) == .exception(2, length: 9))
+  }
+}
