@@ -111,4 +111,58 @@ private func poll(
     #expect(poll(&splitter, device, items: 20, at: 5).good.count == 19)
     #expect(poll(&splitter, device, items: 20, at: 60).good.count == 20)
   }
+
+  /// Registers without gaps: what may be read together then are the stretches between the illegal ones.
+  @Test func theLegalRegistersAreSoonReadAndInTheFewestReads() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<2000 {
+      let count = Int.random(in: 0...19, using: &generator)
+      let illegal = Set((0..<20).shuffled(using: &generator).prefix(count))
+      let legal = Set(0..<20).subtracting(illegal)
+      let device = Device(illegal: illegal)
+      var splitter = RequestSplitter(request(Array(0..<20), worthwhileGap: 10))
+      var polls = 0
+      var good: Set<Int> = []
+      while good != legal, polls < 9 {
+        polls += 1
+        let outcome = poll(&splitter, device, items: 20)
+        #expect(outcome.covered == Set(0..<20), "seed \(seed): \(illegal)")
+        good = outcome.good
+      }
+      #expect(polls <= (count < 2 ? 1 : count == 2 ? 2 : 3), "seed \(seed): \(polls) polls for \(illegal)")
+      // What was still being looked for ends here.
+      for _ in 0..<3 { _ = poll(&splitter, device, items: 20) }
+      let rest = poll(&splitter, device, items: 20)
+      let stretches = legal.count { !legal.contains($0 - 1) }
+      #expect(rest.good == legal && rest.reads == stretches, "seed \(seed): \(rest.reads), \(illegal)")
+    }
+  }
+
+  /// A read over such a register is refused although no point is there.
+  @Test func anIllegalGapDividesAndCostsNoValue() {
+    for gap in 1..<19 {
+      let device = Device(illegal: [gap])
+      let addresses = (0..<20).filter { $0 != gap }
+      var splitter = RequestSplitter(request(addresses, worthwhileGap: 10))
+      let first = poll(&splitter, device, items: 19)
+      #expect(first.good == Set(0..<19), "\(gap)")
+      for _ in 0..<4 { _ = poll(&splitter, device, items: 19) }
+      let rest = poll(&splitter, device, items: 19)
+      #expect(rest.good == Set(0..<19) && rest.reads == 2, "\(gap): \(rest.reads)")
+    }
+  }
+
+  @Test func aDeviceThatGivesFewAtOnceIsReadWithinItsLimit() {
+    for most in 1...20 {
+      let device = Device(most: most)
+      var splitter = RequestSplitter(request(Array(0..<20), worthwhileGap: 10))
+      for _ in 0..<8 {
+        #expect(poll(&splitter, device, items: 20).covered == Set(0..<20), "\(most)")
+      }
+      let rest = poll(&splitter, device, items: 20)
+      let fewest = (20 + most - 1) / most
+      #expect(rest.good == Set(0..<20) && rest.reads < 2 * fewest + 2, "\(most): \(rest.reads)")
+    }
+  }
 }

@@ -38,7 +38,7 @@ package enum ModbusAnswer: Equatable, Sendable {
       if ModbusCRC.holds(frame) { return judge(frame, request) }
     }
     if missing < ModbusRequest.longestFrame, !isSilent { return .incomplete(missing: missing) }
-    if bytes.count < 2, !isSilent { return .incomplete(missing: 2 - bytes.count) }
+    if bytes.count < 2, !isSilent || bytes.isEmpty { return .incomplete(missing: 2 - bytes.count) }
     return .other(wasMeantForUs(bytes, request) ? .checksum : .noise, length: 1, unit: nil)
   }
 

@@ -91,4 +91,98 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
     #expect(look([1, 0xF4, 0, 0, 0, 9, 8] + body.dropFirst(5)) == .other(.foreignUnit, length: 15, unit: 8))
     #expect(look([1, 0xF4, 0, 0, 0, 3, 7, 0x83, 2]) == .exception(2, length: 9))
   }
+
+  @Test func theCheckIsThatOfTheSpecification() {
+    let vectors: [([UInt8], UInt16)] = [
+      ([1, 3, 0, 0, 0, 10], 0xCDC5), (Array("123456789".utf8), 0x4B37), ([2, 7], 0x1241), ([], 0xFFFF),
+    ]
+    for (bytes, crc) in vectors { #expect(bytes.withUnsafeBytes { ModbusCRC.of($0) } == crc, "\(bytes)") }
+  }
+
+  @Test func eachTableIsReadByItsFunction() {
+    let bytes: [(RegisterTable, function: UInt8, count: UInt16, data: Int)] = [
+      (.coil, 1, 9, 2), (.discrete, 2, 16, 2), (.holding, 3, 125, 250), (.input, 4, 1, 2),
+    ]
+    for (table, function, count, data) in bytes {
+      let request = ModbusRequest(unit: 0xF7, table: table, address: 0xFFFE, count: count)
+      var frame = [UInt8](repeating: 0, count: 12)
+      _ = frame.withUnsafeMutableBytes { request.encodeTCP(transaction: 0xFFFF, into: $0) }
+      #expect(frame == [0xFF, 0xFF, 0, 0, 0, 6, 0xF7, function, 0xFF, 0xFE, 0, UInt8(count)])
+      _ = frame.withUnsafeMutableBytes { request.encodeRTU(into: $0) }
+      #expect(Array(frame[..<6]) == [0xF7, function, 0xFF, 0xFE, 0, UInt8(count)])
+      #expect(frame[..<8].withUnsafeBytes { ModbusCRC.holds($0) })
+      #expect(request.dataBytes == data)
+    }
+  }
+
+  @Test func behindAnythingNoCutOfTheAnswerGivesAValue() {
+    var echo = [UInt8](repeating: 0, count: 8)
+    _ = echo.withUnsafeMutableBytes { question.encodeRTU(into: $0) }
+    let others = [
+      [], echo, sealed([8, 3, 6, 9, 9, 9, 9, 9, 9]), sealed([7, 3, 4, 9, 9, 9, 9]),
+      sealed([9, 6, 0, 1, 0, 2]), [0], [7, 3], [7, 3, 6, 1],
+    ]
+    for other in others {
+      let bytes = other + answer
+      for end in 0..<bytes.count {
+        for isSilent in [false, true] {
+          let found = find(Array(bytes[..<end]), isSilent: isSilent)
+          guard case .incomplete = found else {
+            Issue.record("\(end) bytes of \(bytes), \(isSilent): \(found)")
+            continue
+          }
+        }
+      }
+      #expect(find(bytes, isSilent: true) == .data(3..<9), "\(other)")
+    }
+  }
+
+  @Test func aRightCheckAloneMakesNoAnswer() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<100_000 {
+      var body = Array(answer.dropLast(2))
+      let place = Int.random(in: 0..<3, using: &generator)
+      body[place] ^= .random(in: 1...255, using: &generator)
+      for place in 3..<9 { body[place] = .random(in: 0...255, using: &generator) }
+      if case .data = find(sealed(body), isSilent: true) { Issue.record("seed \(seed): \(body)") }
+    }
+  }
+
+  @Test func overTCPNothingButTheHeaderOfTheAnswerGivesAValue() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    let right: [UInt8] = [1, 0xF4, 0, 0, 0, 9, 7, 3, 6, 1, 2, 3, 4, 5, 6]
+    func look(_ bytes: [UInt8]) -> ModbusAnswer {
+      bytes.withUnsafeBytes { ModbusAnswer.tcp($0, to: question, transaction: 500) }
+    }
+    for end in right.indices {
+      guard case .incomplete(let missing) = look(Array(right[..<end])) else {
+        Issue.record("\(end) bytes are taken for something")
+        continue
+      }
+      #expect(missing <= right.count - end, "more is waited for than comes")
+    }
+    for _ in 0..<100_000 {
+      var bytes = right
+      for _ in 0..<Int.random(in: 1...3, using: &generator) {
+        bytes[Int.random(in: bytes.indices, using: &generator)] ^= .random(in: 1...255, using: &generator)
+      }
+      let isRight = bytes[..<9] == right[..<9]
+      #expect((look(bytes) == .data(9..<15)) == isRight, "seed \(seed): \(bytes)")
+      if bytes[2] != 0 || bytes[3] != 0 { #expect(look(bytes) == .outOfStep, "seed \(seed): \(bytes)") }
+    }
+  }
+
+  @Test func theTransactionsOfTheRecentPastAreLateAcrossTheirWrap() {
+    for transaction: UInt16 in [500, 3, 0, 0xFFFF] {
+      for age: UInt16 in [1, 2, 63, 64, 1000, 0x8000, 0xFFFF] {
+        let past = transaction &- age
+        let bytes = [UInt8(past >> 8), UInt8(past & 0xFF), 0, 0, 0, 9, 7, 3, 6, 1, 2, 3, 4, 5, 6]
+        let found = bytes.withUnsafeBytes { ModbusAnswer.tcp($0, to: question, transaction: transaction) }
+        let kind: BusErrorKind = age < 64 ? .late : .wrongTransaction
+        #expect(found == .other(kind, length: 15, unit: 7), "\(transaction), \(age)")
+      }
+    }
+  }
 }

@@ -42,7 +42,116 @@ private struct Slave {
   }
 }
 
+/// A line on which all that is answered comes in its order: at once, questions later, damaged or never.
+private struct Line {
+  struct Answer {
+    /// What a master can see of it.
+    var function: UInt8
+    var dataBytes: Int
+    var isDamaged: Bool
+    /// What it cannot.
+    var question: Int
+    var poll: Int
+  }
+
+  private var queue: [Answer] = []
+
+  /// The answers that come while this question is being waited for.
+  mutating func ask(
+    _ request: ModbusRequest, question: Int, poll: Int, using generator: inout SeededGenerator
+  ) -> [Answer] {
+    if Int.random(in: 0..<6, using: &generator) > 0 {
+      queue.append(
+        Answer(
+          function: request.function, dataBytes: request.dataBytes,
+          isDamaged: Int.random(in: 0..<12, using: &generator) == 0, question: question, poll: poll))
+    }
+    // Half of the time all that is under way; else any part of it, the oldest first.
+    let all = queue.count
+    return pass(Bool.random(using: &generator) ? all : Int.random(in: 0...all, using: &generator))
+  }
+
+  /// What comes between two questions is heard by nobody.
+  mutating func idle(poll: Int, using generator: inout SeededGenerator) {
+    // Nothing is later than this.
+    queue.removeAll { $0.poll + 4 < poll }
+    if Int.random(in: 0..<3, using: &generator) == 0 {
+      _ = pass(Int.random(in: 0...queue.count, using: &generator))
+    }
+  }
+
+  private mutating func pass(_ count: Int) -> [Answer] {
+    defer { queue.removeFirst(count) }
+    return Array(queue.prefix(count))
+  }
+}
+
+/// Asks as the master of a serial line does: a marker where answers are owed, and what came damaged up to twice more.
+private struct Asker {
+  enum Outcome: Equatable { case question(Int), damaged, missing }
+
+  var line = Line()
+  var owed = OwedAnswers()
+  var asked = 0
+  var poll = 0
+
+  /// The question that was answered, as the master believes.
+  mutating func read(_ request: ModbusRequest, using generator: inout SeededGenerator) -> Outcome {
+    var outcome = Outcome.missing
+    for _ in 0..<3 {
+      outcome = readOnce(request, using: &generator)
+      guard outcome == .damaged else { return outcome }
+    }
+    return outcome
+  }
+
+  private mutating func readOnce(
+    _ request: ModbusRequest, using generator: inout SeededGenerator
+  ) -> Outcome {
+    if owed.clouds(request, at: seconds(Double(poll))) {
+      let chance = Double.random(in: 0..<1, using: &generator)
+      guard let marker = owed.marker(for: request, random: chance) else { return .missing }
+      let outcome = ask(marker, using: &generator)
+      guard case .question = outcome else { return outcome }
+      owed.clear(unit: request.unit)
+    }
+    return ask(request, using: &generator)
+  }
+
+  private mutating func ask(_ request: ModbusRequest, using generator: inout SeededGenerator) -> Outcome {
+    asked += 1
+    line.idle(poll: poll, using: &generator)
+    let answers = line.ask(request, question: asked, poll: poll, using: &generator)
+    let right = answers.first {
+      !$0.isDamaged && $0.function == request.function && $0.dataBytes == request.dataBytes
+    }
+    if let right { return .question(right.question) }
+    owed.owe(request, until: seconds(Double(poll) + 4.5))
+    return answers.contains { $0.isDamaged } ? .damaged : .missing
+  }
+}
+
 @Suite struct OwedAnswersTests {
+  /// A and B have unit, function and length in common, of any length, in any order.
+  @Test func howeverLateAnAnswerIsItsValueIsOfThisPollsQuestion() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var values = 0
+    for run in 0..<20_000 {
+      var generator = SeededGenerator(seed: seed &+ UInt64(run))
+      var asker = Asker()
+      let count = UInt16.random(in: 1...6, using: &generator)
+      for poll in 0..<20 {
+        asker.poll = poll
+        let address: UInt16 = Bool.random(using: &generator) ? 0 : 200
+        let request = ModbusRequest(unit: 1, table: .holding, address: address, count: count)
+        guard case .question(let answered) = asker.read(request, using: &generator) else { continue }
+        values += 1
+        if answered != asker.asked { Issue.record("seed \(seed), run \(run), poll \(poll)") }
+      }
+    }
+    #expect(values > 100_000, "seed \(seed): too few values for a proof")
+  }
+
   @Test func aMarkersAnswerCanBeNoneOfTheOwed() {
     var owed = OwedAnswers()
     let request = ModbusRequest(unit: 1, table: .input, address: 10, count: 6)

@@ -85,4 +85,57 @@ private func plan(_ config: GatewayConfig) -> PollPlan { PollPlan(bus: config.bu
     let plan = plan(config([]))
     #expect(plan.requests.isEmpty && plan.devices.isEmpty && plan.largestPoll == 0)
   }
+
+  @Test func aMergedReadGivesWhatSingleReadsWould() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<200 {
+      let image = (0..<600).map { _ in UInt16.random(in: 0...UInt16.max, using: &generator) }
+      let device = randomDevice(using: &generator)
+      let bus = BusConfig(name: "line", link: .modbusRTU(SerialLine(device: "/dev/ttyS0")))
+      let config = GatewayConfig(id: "cabinet-1", buses: [bus], devices: [device], destinations: [])
+      let requests = PollPlan(bus: bus, of: config).requests
+      #expect(requests.flatMap(\.items).map(\.point).sorted() == Array(0..<PointIndex(device.points.count)))
+      for request in requests {
+        check(request, of: device, image, "seed \(seed): \(request)")
+      }
+    }
+  }
+
+  private func check(_ request: PollRequest, of device: DeviceConfig, _ image: [UInt16], _ what: String) {
+    let most = device.maximumRegisters * (request.table.isBits ? 16 : 1)
+    #expect(Int(request.count) <= min(most, request.table.requestLimit), "\(what)")
+    let read = Array(image[Int(request.address)..<Int(request.address) + Int(request.count)])
+    var asked: Set<Int> = []
+    for item in request.items {
+      guard let place = device.points[Int(item.point)].register else { continue }
+      #expect(place.table == request.table && place.address == request.address + item.offset, "\(what)")
+      asked.formUnion(Int(place.address)..<Int(place.address) + place.count)
+      let single = decode(place.layout, image, place.address)
+      #expect(decode(item.layout, read, item.offset) == single, "\(what)")
+    }
+    guard !device.readsGaps else { return }
+    #expect(asked.count == Int(request.count), "what nobody asked for is read: \(what)")
+  }
+
+  private func decode(_ layout: RegisterLayout, _ words: [UInt16], _ place: UInt16) -> Decoded {
+    words[Int(place)...].withUnsafeBufferPointer { RegisterDecoder.decode(layout, $0.baseAddress!) }
+  }
+
+  private func randomDevice(using generator: inout SeededGenerator) -> DeviceConfig {
+    let points = (0..<Int.random(in: 1...60, using: &generator)).map { number in
+      let table: RegisterTable = [.holding, .input, .coil].randomElement(using: &generator)!
+      let types = table.isBits ? [.bool] : RegisterType.allCases
+      let layout = RegisterLayout(
+        type: types.randomElement(using: &generator)!,
+        order: ByteOrder(wordsReversed: .random(using: &generator), bytesSwapped: .random(using: &generator)),
+        usesHighByte: .random(using: &generator))
+      return PointConfig(
+        name: "p\(number)", table: table, address: .random(in: 0...500, using: &generator), layout: layout,
+        every: .seconds(Int.random(in: 1...2, using: &generator)))
+    }
+    return DeviceConfig(
+      name: "a", bus: "line", maximumRegisters: .random(in: 4...125, using: &generator),
+      readsGaps: .random(using: &generator), points: points)
+  }
 }

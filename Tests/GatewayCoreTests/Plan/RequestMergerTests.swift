@@ -99,4 +99,71 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
       [Span(first: 65535, count: 1), Span(first: 65534, count: 1)], RequestMerger.Terms(limit: 125))
     #expect(runs.map(\.span) == [Span(first: 65534, count: 2)])
   }
+
+  @Test func noPartitionCostsLess() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<1500 {
+      let limit = Int.random(in: 4...12, using: &generator)
+      let gap = [-1, 0.5, 1, 2.5, 4, 20].randomElement(using: &generator)!
+      let terms = RequestMerger.Terms(limit: limit, worthwhileGap: gap)
+      let spans = randomSpans(most: 8, within: 30, using: &generator)
+      let walls = Set(spans.indices.filter { _ in Int.random(in: 0..<5, using: &generator) == 0 })
+      let starts = RequestMerger.partition(spans, terms, isWall: { walls.contains($0) })
+      let what = "seed \(seed): \(spans), \(terms), walls \(walls)"
+      #expect(starts.first == 0 && Set(starts).isSuperset(of: walls), "\(what)")
+      let found = cost(of: starts, spans, terms, walls)
+      let others = (0..<1 << (spans.count - 1)).compactMap { choice in
+        cost(of: [0] + (1..<spans.count).filter { choice >> ($0 - 1) & 1 == 1 }, spans, terms, walls)
+      }
+      #expect(found != nil, "it breaks a wall or a limit: \(what)")
+      #expect(found == others.min(), "\(what)")
+    }
+  }
+
+  /// Each request that is saved is worth ten full answers, so no more than a tenth can be spent to shorten them.
+  @Test func whereGapsAreCheapTheRequestsAreNearlyTheFewest() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    for _ in 0..<300 {
+      let limit = Int.random(in: 4...20, using: &generator)
+      let spans = randomSpans(most: 200, within: 1000, using: &generator)
+      let runs = RequestMerger.merge(
+        spans, RequestMerger.Terms(limit: limit, worthwhileGap: Double(10 * limit)))
+      #expect(runs.allSatisfy { $0.span.end - $0.span.first <= limit }, "seed \(seed)")
+      // As far as each one goes, from the left: without walls there is no way with fewer.
+      var fewest = 0
+      var reach = Int.min
+      for span in spans where span.end > reach {
+        fewest += 1
+        reach = span.first + limit
+      }
+      #expect(10 * runs.count <= 11 * fewest, "seed \(seed): \(runs.count) for \(fewest)")
+    }
+  }
+
+  /// In order of their addresses.
+  private func randomSpans(most: Int, within end: Int, using generator: inout SeededGenerator) -> [Span] {
+    (0..<Int.random(in: 1...most, using: &generator)).map { _ in
+      Span(
+        first: Int.random(in: 0..<end, using: &generator),
+        count: [1, 1, 2, 4].randomElement(using: &generator)!)
+    }.sorted { ($0.first, $0.end) < ($1.first, $1.end) }
+  }
+
+  /// What the runs that begin there cost, in addresses; nil where one of them must not be.
+  private func cost(
+    of starts: [Int], _ spans: [Span], _ terms: RequestMerger.Terms, _ walls: Set<Int>
+  ) -> Double? {
+    var cost = 0.0
+    for (number, start) in starts.enumerated() {
+      let run = start..<(number + 1 < starts.count ? starts[number + 1] : spans.count)
+      let covered = Set(run.flatMap { spans[$0].first..<spans[$0].end })
+      let length = covered.max()! + 1 - spans[start].first
+      guard length <= terms.limit, walls.isDisjoint(with: run.dropFirst()) else { return nil }
+      guard terms.worthwhileGap >= 0 || covered.count == length else { return nil }
+      cost += max(terms.worthwhileGap, 1) + Double(length)
+    }
+    return cost
+  }
 }
