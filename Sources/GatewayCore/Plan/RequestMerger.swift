@@ -57,8 +57,10 @@ package enum RequestMerger {
   package static func partition(
     _ spans: [Span], _ terms: Terms, isWall: (Int) -> Bool = { _ in false }
   ) -> [Int] {
-    // What a request costs, in addresses; a run over a gap costs the gap. Without gaps only requests count.
-    let request = max(terms.worthwhileGap, 1)
+    // What a request costs, in addresses; a run over a gap costs the gap. Without gaps the requests count before
+    // what overlapping runs read twice: one costs more than all the addresses there can be.
+    let withoutGaps = Double(terms.limit * spans.count + 1)
+    let request = terms.worthwhileGap < 0 ? withoutGaps : max(terms.worthwhileGap, 1)
     let isGap = terms.worthwhileGap < 0 ? gaps(spans) : []
     var cost = [0.0]
     var start = [0]
