@@ -114,8 +114,12 @@ struct ModbusMaster: ~Copyable {
     }
     do throws(ModbusFailure) { try ask(marker, patience: patience) } catch {
       guard case .exception = error else { throw error }
-      // A refusal names no length: it may be the owed one, unless its function is not owed.
-      guard marker.table != request.table else { throw .timeout(foreign: true) }
+      // A refusal names no length: it may be the owed one, unless its function is not owed. If it was, the marker's
+      // own answer is yet to come.
+      guard marker.table != request.table else {
+        owed.owe(marker, until: lateness(patience))
+        throw .timeout(foreign: true)
+      }
     }
     owed.clear(unit: request.unit)
   }

@@ -49,6 +49,7 @@ private struct Line {
     var function: UInt8
     var dataBytes: Int
     var isDamaged: Bool
+    var isRefusal: Bool
     /// What it cannot.
     var question: Int
     var poll: Int
@@ -64,7 +65,8 @@ private struct Line {
       queue.append(
         Answer(
           function: request.function, dataBytes: request.dataBytes,
-          isDamaged: Int.random(in: 0..<12, using: &generator) == 0, question: question, poll: poll))
+          isDamaged: Int.random(in: 0..<12, using: &generator) == 0,
+          isRefusal: Int.random(in: 0..<6, using: &generator) == 0, question: question, poll: poll))
     }
     // Half of the time all that is under way; else any part of it, the oldest first.
     let all = queue.count
@@ -88,7 +90,7 @@ private struct Line {
 
 /// Asks as the master of a serial line does: a marker where answers are owed, and what came damaged up to twice more.
 private struct Asker {
-  enum Outcome: Equatable { case question(Int), damaged, missing }
+  enum Outcome: Equatable { case question(Int), refused(Int), damaged, missing }
 
   var line = Line()
   var owed = OwedAnswers()
@@ -112,7 +114,11 @@ private struct Asker {
       let chance = Double.random(in: 0..<1, using: &generator)
       guard let marker = owed.marker(for: request, random: chance) else { return .missing }
       let outcome = ask(marker, using: &generator)
-      guard case .question = outcome else { return outcome }
+      guard outcome != .damaged, outcome != .missing else { return outcome }
+      if case .refused = outcome, marker.table == request.table {
+        owed.owe(marker, until: seconds(Double(poll) + 4.5))
+        return .missing
+      }
       owed.clear(unit: request.unit)
     }
     return ask(request, using: &generator)
@@ -123,9 +129,10 @@ private struct Asker {
     line.idle(poll: poll, using: &generator)
     let answers = line.ask(request, question: asked, poll: poll, using: &generator)
     let right = answers.first {
-      !$0.isDamaged && $0.function == request.function && $0.dataBytes == request.dataBytes
+      !$0.isDamaged && $0.function == request.function
+        && ($0.isRefusal || $0.dataBytes == request.dataBytes)
     }
-    if let right { return .question(right.question) }
+    if let right { return right.isRefusal ? .refused(right.question) : .question(right.question) }
     owed.owe(request, until: seconds(Double(poll) + 4.5))
     return answers.contains { $0.isDamaged } ? .damaged : .missing
   }
@@ -144,9 +151,13 @@ private struct Asker {
         asker.poll = poll
         let address: UInt16 = Bool.random(using: &generator) ? 0 : 200
         let request = ModbusRequest(unit: 1, table: .holding, address: address, count: count)
-        guard case .question(let answered) = asker.read(request, using: &generator) else { continue }
+        let outcome = asker.read(request, using: &generator)
+        if case .refused(let answered) = outcome, answered != asker.asked {
+          Issue.record("another's refusal: seed \(seed), run \(run), poll \(poll)")
+        }
+        guard case .question(let answered) = outcome else { continue }
         values += 1
-        if answered != asker.asked { Issue.record("seed \(seed), run \(run), poll \(poll)") }
+        if answered != asker.asked { Issue.record("another's value: seed \(seed), run \(run), poll \(poll)") }
       }
     }
     #expect(values > 100_000, "seed \(seed): too few values for a proof")
