@@ -1,0 +1,206 @@
+"""Records, cuts, counts. One Rig per worker: nothing is shared between them."""
+
+import os
+import random
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import scenes
+from audit import Audit, losses
+from cut import MODELS, candidates, draw_cut, write_in_flight
+from device import CutDisk
+from gateway import Field
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+#: A cut of a restart's own writes may be restarted and cut again, this often.
+DEPTH = 3
+#: Cuts of one restart.
+CUTS_PER_RESTART = 80
+#: What one round of recordings is good for.
+CUTS_PER_ROUND = 5000
+#: Pictures of failed cuts that are kept.
+KEPT = 10
+
+
+class Rig:
+    def __init__(self, binaries, seed, failures):
+        self.binaries, self.seed, self.failures = binaries, seed, failures
+        # In memory where there is some: the cuts are simulated, the bytes need not survive a real one.
+        self.root = tempfile.mkdtemp(prefix="power-cut-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+        self.field = Field(binaries, self.root)
+        self.stages, self.disks, self.audits = [], {}, {}
+        self.counts, self.complaints = Counter(), []
+
+    def directory(self, name):
+        path = f"{self.root}/{name}"
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        return path
+
+    def shim(self, what):
+        """The environment that takes one of the store's promises away."""
+        library = self.root + "/shim.so"
+        if not os.path.exists(library):
+            subprocess.run(["cc", "-O2", "-shared", "-fPIC", HERE + "/shim.c", "-o", library, "-ldl"], check=True)
+        return {"LD_PRELOAD": library, "POWER_CUT_SHIM": what}
+
+    def cut_disk(self, size):
+        if size not in self.disks:
+            self.disks[size] = CutDisk(self.directory(f"cut-{size}"), size)
+        return self.disks[size]
+
+    def audit(self, preload):
+        # Without fdatasync only the gateway runs; what it left is judged with it.
+        key = preload["POWER_CUT_SHIM"] if preload and preload["POWER_CUT_SHIM"] == "shift" else ""
+        if key not in self.audits:
+            self.audits[key] = Audit(self.binaries, preload if key else None)
+        return self.audits[key]
+
+    def close(self):
+        for tool in [*self.stages, *self.disks.values(), *self.audits.values(), self.field]:
+            tool.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # MARK: Recording
+
+    def record(self, scene, name, *arguments):
+        recording = scene(self, name, *arguments)
+        self.stages = [stage for stage in self.stages if stage.name != name]
+        if not recording.is_sound:
+            self.complain(recording, None, ["the log of writes does not make what is on the device"])
+        for commit in recording.reused_numbers():
+            self.complain(recording, None, [f"number reused: {commit}"])
+        return recording
+
+    def record_restart(self, parent, depth, number):
+        """What the real daemon makes of a random cut of `parent`; None where ext4 does not mount it."""
+        dice = random.Random(f"{self.seed} restart {number}")
+        cut, _ = draw_cut(candidates(parent), dice)
+        content = self.picture(parent, cut, dice.choice(MODELS), dice)
+        expected = parent.at(cut)
+        try:
+            recording = self.record(
+                scenes.restart, f"restart-{number}", content, expected, parent.evicts)
+        except OSError:
+            self.counts["restarts that ext4 refused"] += 1
+            return None
+        recording.depth = depth
+        books = recording.samples[0][2]
+        if books["stored"] < expected.stored or books["damaged"] or books["stored"] != sum(
+                books[key] for key in ("delivered", "queued", "evicted", "quarantined")):
+            self.complain(recording, None, [f"behind the cut gatewayd says {books}, {expected.stored} were promised"])
+        self.counts["restarts"] += 1
+        return recording
+
+    # MARK: Cutting
+
+    @staticmethod
+    def picture(recording, cut, model, dice):
+        content, stable = bytearray(recording.base), recording.log.stable(cut)
+        recording.log.apply(content, 0, stable)
+        write_in_flight(content, recording.log, stable, cut, model, dice)
+        return content
+
+    def cut(self, recording, count, models=MODELS):
+        """Cuts that break a promise."""
+        kinds = candidates(recording)
+        draws = [(*draw_cut(kinds, random.Random(f"{self.seed} {recording.name} {number}")), number)
+                 for number in range(count)]
+        disk, stable, done, broken = self.cut_disk(len(recording.base)), bytearray(recording.base), 0, 0
+        for cut, kind, number in sorted(draws):
+            dice = random.Random(f"{self.seed} {recording.name} {number} content")
+            model = dice.choice(models)
+            flushed = recording.log.stable(cut)
+            recording.log.apply(stable, done, flushed)
+            done = flushed
+            disk.content[:] = stable
+            write_in_flight(disk.content, recording.log, flushed, cut, model, dice)
+            wrong = self.look(recording, recording.at(cut), disk)
+            self.counts.update(["cuts", "cuts at " + kind, "model " + model])
+            if wrong:
+                broken += 1
+                self.complain(recording, (cut, kind, model, number), wrong)
+        return broken
+
+    def look(self, recording, expected, disk):
+        mounted = disk.mount()
+        if mounted:
+            self.counts["file systems " + mounted] += 1
+        if mounted == "lost":
+            return []
+        try:
+            return losses(expected, self.audit(recording.preload).of(disk.mounted))
+        finally:
+            disk.unmount()
+
+    def complain(self, recording, cut, wrong):
+        self.counts["broken"] += 1
+        place = "cut {} ({}, {}, number {})".format(*cut) if cut else "as a whole"
+        self.complaints.append(f"seed {self.seed}, {recording.name}, {place}: " + "; ".join(wrong))
+        if cut and len(self.complaints) <= KEPT and self.failures:
+            os.makedirs(self.failures, exist_ok=True)
+            dice = random.Random(f"{self.seed} {recording.name} {cut[3]} content")
+            path = f"{self.failures}/{recording.name}-{cut[0]}-{cut[3]}"
+            with open(path + ".image", "wb") as file:
+                file.write(self.picture(recording, cut[0], dice.choice(MODELS), dice))
+            with open(path + ".txt", "w") as file:
+                file.write(self.complaints[-1] + f"\nexpected {recording.at(cut[0])}\n")
+
+    # MARK: A round
+
+    def round(self, number, count, with_steady):
+        """Records each scene anew and spends `count` cuts: three fifths on the scenes, the rest on restarts."""
+        names = ["first", "rotation", "full"] + (["steady"] if with_steady else [])
+        with ThreadPoolExecutor(len(names)) as threads:
+            recordings = list(threads.map(lambda name: self.record(getattr(scenes, name), f"{name}-{number}"), names))
+        for recording in recordings:
+            recording.depth = 0
+        per_commit = recordings[-1].per_commit() if with_steady else None
+        if with_steady:
+            self.cut(recordings.pop(), count // 40)
+        for recording in recordings:
+            self.cut(recording, count // 5)
+        restarts = max(3, count * 2 // 5 // CUTS_PER_RESTART)
+        parents = recordings[:]
+        for first in range(0, restarts, 3):
+            dice = random.Random(f"{self.seed} {number} {first}")
+            chosen = [dice.choice(parents) for _ in range(min(3, restarts - first))]
+            with ThreadPoolExecutor(3) as threads:
+                made = threads.map(
+                    lambda pair: self.record_restart(pair[1], pair[1].depth + 1, f"{number}-{first + pair[0]}"),
+                    enumerate(chosen))
+            for recording in filter(None, made):
+                self.cut(recording, CUTS_PER_RESTART)
+                if recording.depth < DEPTH:
+                    parents.append(recording)
+        return per_commit
+
+
+def run_worker(binaries, seed, failures, count, with_steady):
+    """(counts, complaints, what the steady state costs a commit) of `count` cuts."""
+    start = time.monotonic()
+    rig, per_commit = Rig(binaries, seed, failures), None
+    try:
+        rounds = max(1, round(count / CUTS_PER_ROUND))
+        for number in range(rounds):
+            cost = rig.round(number, count // rounds, with_steady and number == 0)
+            per_commit = per_commit or cost
+            print(f"#   seed {seed}: {rig.counts['cuts']} cuts, {rig.counts['broken']} broke a promise, "
+                  f"{time.monotonic() - start:.0f} s", flush=True)
+    finally:
+        rig.close()
+    return rig.counts, rig.complaints, per_commit
+
+
+def run_teeth(binaries, seed, count):
+    """How many of `count` cuts the rig complains about when fdatasync does nothing, and when blocks are shifted."""
+    rig = Rig(binaries, seed, None)
+    try:
+        return (rig.cut(rig.record(scenes.without_sync, "without-sync"), count),
+                rig.cut(rig.record(scenes.shifted, "shifted"), count, ["garbage"]), rig.complaints)
+    finally:
+        rig.close()
