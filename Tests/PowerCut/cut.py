@@ -1,7 +1,11 @@
 """What is on the medium when the power goes: all that was flushed, and of each write since then whatever the model
-draws. A model changes only sectors in flight."""
+draws. A model changes only sectors in flight.
 
-from writelog import FUA, SECTOR
+ext4's superblock and inode table get a write's blocks as a whole or not at all: noise there, where the journal's own
+inode is, no ext4 survives, whatever its files are like.
+"""
+
+from writelog import BLOCK, FUA, SECTOR
 
 MODELS = ["prefix", "drop", "torn", "garbage"]
 
@@ -11,33 +15,35 @@ def draw_keep(dice):
     return dice.choice([0.1, 0.5, 0.5, 0.9])
 
 
-def write_in_flight(content, log, start, end, model, dice):
-    """Puts entries `start` ..< `end` on the medium as `model` says:
+def write_in_flight(content, recording, cut, model, dice):
+    """Puts what is in flight at `cut` on the medium as `model` says:
 
     prefix   all of them
     drop     each whole or not at all, so that later ones may be there without earlier ones
     torn     each sector by itself or not at all
     garbage  each sector, or not, or noise
     """
-    keep = draw_keep(dice)
-    for entry in log.entries[start:end]:
+    keep, log = draw_keep(dice), recording.log
+    for entry in log.entries[log.stable(cut):cut]:
         if not entry.length:
             continue
         data = log.data(entry)
         if model == "prefix" or entry.flags & FUA or (model == "drop" and dice.random() < keep):
             content[entry.offset:entry.offset + entry.length] = data
         elif model in ("torn", "garbage"):
-            tear(content, entry.offset, data, model == "garbage", keep, dice)
+            whole = max(0, min(len(data), recording.fixed - entry.offset))
+            tear(content, entry.offset, data[:whole], BLOCK, keep, 0, dice)
+            noise = dice.choice([0.1, 0.5, 1.0]) * (1 - keep) if model == "garbage" else 0
+            tear(content, entry.offset + whole, data[whole:], SECTOR, keep, noise, dice)
 
 
-def tear(content, offset, data, makes_noise, keep, dice):
-    noise = dice.choice([0.05, 0.3, 1.0]) * (1 - keep) if makes_noise else 0
-    for place in range(0, len(data), SECTOR):
-        draw = dice.random()
-        if draw < keep:
-            content[offset + place:offset + place + SECTOR] = data[place:place + SECTOR]
-        elif draw < keep + noise:
-            content[offset + place:offset + place + SECTOR] = dice.randbytes(SECTOR)
+def tear(content, offset, data, piece, keep, noise, dice):
+    for place in range(0, len(data), piece):
+        draw, new = dice.random(), data[place:place + piece]
+        if keep <= draw < keep + noise:
+            new = dice.randbytes(len(new))
+        if draw < keep + noise:
+            content[offset + place:offset + place + len(new)] = new
 
 
 def candidates(recording):

@@ -7,13 +7,21 @@ CutDisk: `content` is the device; between `mount()` and `unmount()` the kernel o
 import ctypes
 import mmap
 import os
+import struct
 import subprocess
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 # One inode table block or two, the smallest journal, nothing that ext4 would write later by itself.
-MKFS = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-N", "64", "-J", "size=4", "-E",
-        "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]
+MKFS = ["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0", "-N", "64", "-J", "size=4", "-O",
+        "^resize_inode", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0"]
+
+
+def end_of_inodes(content):
+    """Where the superblock, the bitmaps and the inode table of a file system of one group end."""
+    inodes, = struct.unpack_from("<I", content, 1024)
+    table, = struct.unpack_from("<I", content, 4096 + 8)
+    return table * 4096 + inodes * 256
 
 
 def run(*words):
@@ -111,11 +119,11 @@ class CutDisk:
         self.device = attach(self.image)
 
     def mount(self):
-        """"", or "repaired" when the file system needed what Debian does at boot, or "lost" when that did not help."""
+        """"", or "repaired" when ext4 needed e2fsck, or "refused" when that did not help either."""
         if mount(self.device, self.mounted) == 0:
             return ""
         subprocess.run(["e2fsck", "-fy", self.device], capture_output=True)
-        return "repaired" if mount(self.device, self.mounted) == 0 else "lost"
+        return "repaired" if mount(self.device, self.mounted) == 0 else "refused"
 
     def unmount(self):
         unmount(self.mounted)

@@ -6,6 +6,7 @@ before the cut, and as possibly delivered or evicted if anything written before 
 
 from dataclasses import dataclass, field
 
+from device import end_of_inodes
 from writelog import BLOCK, WriteLog
 
 
@@ -26,7 +27,7 @@ class Expected:
 
 class Recording:
     """`base` is the device before the log's first entry, `before` what was expected of it. The log is `sound` when
-    its entries make the device's content out of the base."""
+    its entries make the device's content out of the base. Below `fixed` lie ext4's superblock and inodes."""
 
     def __init__(self, name, disk, base, before, gateway, platform, start, evicts=False, alignment=BLOCK, preload=None):
         self.name, self.base, self.before, self.start = name, base, before, start
@@ -43,6 +44,7 @@ class Recording:
             content = bytearray(base)
             log.apply(content, 0, len(log.entries))
             self.is_sound = content == file.read()
+        self.fixed = end_of_inodes(content)
 
     def at(self, cut):
         before = self.before

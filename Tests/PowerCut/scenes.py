@@ -11,10 +11,14 @@ import time
 from device import LoggedDisk, eventually
 from gateway import Gateway, Platform
 from recording import Expected, Recording
-from writelog import WriteLog, crc32c
+from writelog import BLOCK, WriteLog, crc32c
 
 MIB = 1 << 20
 SLOT = 64 << 10
+
+
+class GatewayEnded(Exception):
+    pass
 
 
 class Stage:
@@ -52,10 +56,10 @@ class Stage:
         """From here on cuts make sense."""
         self.start = len(WriteLog(self.disk.log).entries)
 
-    def live(self, commits, seconds=30):
-        eventually(f"{commits} commits", lambda: self.gateway.commits() >= commits or not self.gateway.runs(), seconds)
+    def live(self, commits):
+        eventually(f"{commits} commits", lambda: self.gateway.commits() >= commits or not self.gateway.runs(), 120)
         if not self.gateway.runs():
-            raise RuntimeError(f"gatewayd ended; see {self.directory}/gatewayd.txt")
+            raise GatewayEnded(f"gatewayd ended with {self.gateway.process.returncode}")
 
     def finish(self, before=None, **options):
         self.platform.attend_no_more()
@@ -129,7 +133,7 @@ def steady(rig, name):
     stage.gateway.start()
     stage.live(10)
     stage.begin()
-    stage.live(160, 60)
+    stage.live(160)
     stage.gateway.kill()
     return stage.finish()
 
@@ -145,19 +149,23 @@ def restart(rig, name, image, before, evicts):
 
 def without_sync(rig, name):
     """fdatasync does nothing."""
-    stage = Stage(rig, name, 10 * MIB, every="50ms", points=50, preload=rig.shim("nosync"))
-    stage.make_small_slots()
-    stage.gateway.start()
-    stage.live(40)
-    stage.gateway.kill()
-    return stage.finish()
+    return toothless(rig, name, "nosync", 40)
+
+
+def without_ledger(rig, name):
+    """A slot is written over while the ledger that gave it up may not be there yet."""
+    return toothless(rig, name, "ledger", 150)
 
 
 def shifted(rig, name):
     """The store's blocks are no longer the medium's."""
-    stage = Stage(rig, name, 10 * MIB, preload=rig.shim("shift"))
-    stage.make_small_slots(shift=3584)
+    return toothless(rig, name, "shift", 60, shift=3584, alignment=512)
+
+
+def toothless(rig, name, what, commits, shift=0, alignment=BLOCK):
+    stage = Stage(rig, name, 10 * MIB, every="50ms", points=50, preload=rig.shim(what))
+    stage.make_small_slots(shift)
     stage.gateway.start()
-    stage.live(60)
+    stage.live(commits)
     stage.gateway.kill()
-    return stage.finish(alignment=512)
+    return stage.finish(alignment=alignment)
