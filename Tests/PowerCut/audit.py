@@ -6,12 +6,15 @@ import subprocess
 
 
 class Audit:
-    """`gateway-sim audit`: one process, one store after the other."""
+    """`gateway-sim audit`: one process, one store after the other; a new one behind a store that killed it."""
 
     def __init__(self, binaries, preload=None):
+        self.words, self.environment = [binaries + "/gateway-sim", "audit"], dict(os.environ, **(preload or {}))
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [binaries + "/gateway-sim", "audit"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=dict(os.environ, **(preload or {})))
+            self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment)
 
     def of(self, mounted, capacity=12 << 20):
         # As the daemon does when its directory is not there yet.
@@ -20,7 +23,9 @@ class Audit:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the audit died with {self.process.wait()}")
+            code = self.process.wait()
+            self.start()
+            return {"error": f"the store's code died with {code}"}
         return json.loads(line)
 
     def close(self):

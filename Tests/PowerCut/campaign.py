@@ -16,8 +16,8 @@ from device import CutDisk
 from gateway import Field
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-#: A cut of a restart's own writes may be restarted and cut again, this often.
-DEPTH = 3
+#: The writes of a start behind a cut are cut, and the start behind that cut is too, and so on: this often.
+DEPTH = 6
 #: Cuts of one restart.
 CUTS_PER_RESTART = 80
 #: What one round of recordings is good for.
@@ -87,6 +87,8 @@ class Rig:
                 self.close_stages(name)
         if not recording.is_sound:
             self.complain(recording, None, ["the log of writes does not make what is on the device"])
+        for number in range(recording.start, recording.end):
+            self.counts.update("recorded: " + kind for kind, _ in recording.log.blocks(number))
         for commit in recording.reused_numbers():
             self.complain(recording, None, [f"number reused: {commit}"])
         return recording
@@ -104,7 +106,7 @@ class Rig:
             self.counts["restarts that ext4 refused"] += 1
             return None
         except scenes.GatewayEnded as ended:
-            self.complain(parent, (cut, "restart", "", number), [str(ended)])
+            self.complain(parent, (cut, "restart", "", number), [str(ended)], content)
             return None
         recording.depth = depth
         books = recording.samples[0][2]
@@ -123,9 +125,9 @@ class Rig:
         write_in_flight(content, recording, cut, model, dice)
         return content
 
-    def cut(self, recording, count, models=MODELS):
-        """Cuts that break a promise."""
-        kinds = candidates(recording)
+    def cut(self, recording, count, models=MODELS, only=()):
+        """How many of `count` cuts break a promise; `only`: what is in flight at them."""
+        kinds = {kind: cuts for kind, cuts in candidates(recording).items() if not only or kind in only}
         draws = [(*draw_cut(kinds, random.Random(f"{self.seed} {recording.name} {number}")), number)
                  for number in range(count)]
         disk, stable, done, broken = self.cut_disk(len(recording.base)), bytearray(recording.base), 0, 0
@@ -160,7 +162,7 @@ class Rig:
         finally:
             disk.unmount()
 
-    def complain(self, recording, cut, wrong):
+    def complain(self, recording, cut, wrong, content=None):
         self.counts["broken"] += 1
         place = "cut {} ({}, {}, number {})".format(*cut) if cut else "as a whole"
         self.complaints.append(f"seed {self.seed}, {recording.name}, {place}: " + "; ".join(wrong))
@@ -169,7 +171,7 @@ class Rig:
             dice = random.Random(f"{self.seed} {recording.name} {cut[3]} content")
             path = f"{self.failures}/{recording.name}-{cut[0]}-{cut[3]}"
             with open(path + ".image", "wb") as file:
-                file.write(self.picture(recording, cut[0], dice.choice(MODELS), dice))
+                file.write(content or self.picture(recording, cut[0], dice.choice(MODELS), dice))
             with open(path + ".txt", "w") as file:
                 file.write(self.complaints[-1] + f"\nexpected {recording.at(cut[0])}\n")
 
@@ -191,7 +193,9 @@ class Rig:
         parents = recordings[:]
         for first in range(0, restarts, 3):
             dice = random.Random(f"{self.seed} {number} {first}")
-            chosen = [dice.choice(parents) for _ in range(min(3, restarts - first))]
+            # Half of them on the latest: a machine whose power flaps.
+            chosen = [dice.choice(parents[-3:] if dice.random() < 0.5 else parents)
+                      for _ in range(min(3, restarts - first))]
             with ThreadPoolExecutor(3) as threads:
                 made = threads.map(
                     lambda pair: self.record_restart(pair[1], pair[1].depth + 1, f"{number}-{first + pair[0]}"),
@@ -222,10 +226,15 @@ def run_worker(binaries, seed, failures, count, with_steady):
 def run_teeth(binaries, seed, count):
     """(what was taken away, how many of `count` cuts broke a promise, the first complaint), for each."""
     rig, seen = Rig(binaries, seed, None), []
+    rig.shim("")
+    teeth = [(scenes.without_sync, MODELS, ()), (scenes.without_ledger, ["drop"], ("ledger", "rotation")),
+             (scenes.shifted, ["garbage"], ("commit",))]
     try:
-        for scene, models in [(scenes.without_sync, MODELS), (scenes.without_ledger, MODELS), (scenes.shifted, ["garbage"])]:
+        with ThreadPoolExecutor(len(teeth)) as threads:
+            recordings = threads.map(lambda tooth: rig.record(tooth[0], tooth[0].__name__), teeth)
+        for (scene, models, kinds), recording in zip(teeth, list(recordings)):
             rig.complaints.clear()
-            broken = rig.cut(rig.record(scene, scene.__name__), count, models)
+            broken = rig.cut(recording, count, models, kinds)
             seen.append((scene.__doc__, broken, (rig.complaints or ["nothing was noticed"])[0]))
     finally:
         rig.close()

@@ -49,19 +49,19 @@ def tear(content, offset, data, piece, keep, noise, dice):
 def candidates(recording):
     """Cuts by what is in flight at them; each kind is drawn as often as any other."""
     log, kinds = recording.log, {"anywhere": list(range(recording.start, recording.end + 1))}
-    seen_commit = False
+    has_commit = False
     for number in range(recording.start, recording.end):
         for kind in {kind for kind, _ in log.blocks(number)}:
             if kind == "commit":
-                # The first of all, and the middle of the others.
-                kind = "commit" if seen_commit else "first commit"
-                seen_commit = True
-            # From the write's own entry until just behind the next flush.
-            around = range(number, min(number + 4, recording.end + 1))
-            kinds.setdefault(kind, []).extend(around)
+                kind = "commit" if has_commit else "first commit"
+                has_commit = True
+            # From the moment at which it is written until the next flush.
+            flush = log.next_flush(number)
+            kinds.setdefault(kind, []).extend(range(number + 1, min(flush, recording.end) + 1))
     if recording.start == 0:
-        kinds["recovery"] = list(range(0, min(40, recording.end + 1)))
-    return kinds
+        # On a disk that was cut before: what ext4's recovery and the store's write.
+        kinds["recovery"] = [cut for cut in range(1, min(40, recording.end + 1)) if log.stable(cut) < cut]
+    return {kind: cuts for kind, cuts in kinds.items() if cuts}
 
 
 def draw_cut(kinds, dice):

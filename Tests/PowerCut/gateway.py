@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -38,6 +39,13 @@ class Field:
         self.process.wait()
 
 
+class HTTPServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        # A gateway that is killed hangs up in the middle of everything.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Platform:
     """Takes batches while it is `up`. Notes the disk's position in both directions of time:
 
@@ -64,7 +72,7 @@ class Platform:
 
         self.up, self.disk = True, None
         self.received, self.answered = [], []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Request)
+        self.server = HTTPServer(("127.0.0.1", 0), Request)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

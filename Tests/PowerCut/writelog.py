@@ -79,6 +79,10 @@ class WriteLog:
         before = bisect.bisect_left(self.flushes, cut)
         return self.flushes[before - 1] + 1 if before else 0
 
+    def next_flush(self, number):
+        after = bisect.bisect_left(self.flushes, number)
+        return self.flushes[after] if after < len(self.flushes) else len(self.entries)
+
     def data(self, entry):
         return self.bytes[entry.data:entry.data + entry.length] if entry.data else bytes(entry.length)
 
