@@ -101,7 +101,7 @@ class Rig:
         expected = parent.at(cut)
         try:
             recording = self.record(
-                scenes.restart, f"restart-{number}", content, expected, parent.evicts)
+                scenes.restart, f"restart-{number}", content, expected, parent.evicts, parent.options)
         except OSError:
             self.counts["restarts that ext4 refused"] += 1
             return None

@@ -23,6 +23,9 @@ class Expected:
     sent: dict = field(default_factory=dict)
     #: (stream, first row) -> (rows, CRC-32C of the payload) of every commit that was ever written.
     written: dict = field(default_factory=dict)
+    #: (first, last) of rows that nobody had promised when a cut let them through, maybe without their descriptions:
+    #: the daemon knows those from its configuration.
+    let_through: list = field(default_factory=list)
 
 
 class Recording:
@@ -57,8 +60,12 @@ class Recording:
                 sent[stream] = max(last, sent.get(stream, 0))
         written = dict(before.written)
         written.update((commit[:2], commit[2:]) for number, commit in self.commits if number < cut)
+        let_through = before.let_through[:]
+        # Seen by the first status of a start behind a cut, which may count a commit of its own too.
+        if before.written and self.promises and self.promises[0][1] > before.stored:
+            let_through.append((before.stored + 1, self.promises[0][1]))
         return Expected(max(promised, default=before.stored), max(answered + [before.delivered]),
-                        self.evicted_limit(cut), sent, written)
+                        self.evicted_limit(cut), sent, written, let_through)
 
     def evicted_limit(self, cut):
         """Rows are given up on the medium first and in the books with the commit that needed their place: the count

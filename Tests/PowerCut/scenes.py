@@ -65,6 +65,7 @@ class Stage:
         self.platform.attend_no_more()
         recording = Recording(self.name, self.disk, self.base, before or Expected(), self.gateway, self.platform,
                               self.start, preload=self.options.get("preload"), **options)
+        recording.options = self.options
         self.close()
         return recording
 
@@ -138,9 +139,10 @@ def steady(rig, name):
     return stage.finish()
 
 
-def restart(rig, name, image, before, evicts):
-    """A start on what a cut has left: ext4's recovery and the store's are what is cut next."""
-    stage = Stage(rig, name, image=image, every="50ms", points=50)
+def restart(rig, name, image, before, evicts, options):
+    """A start on what a cut has left, with the same configuration: ext4's recovery and the store's are what is cut
+    next."""
+    stage = Stage(rig, name, image=image, **options)
     stage.gateway.start()
     stage.live(random.Random(f"{rig.seed} {name}").choice([1, 3, 8]))
     stage.gateway.kill()
