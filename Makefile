@@ -7,7 +7,7 @@ PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-d
 DESTDIR ?=
 PREFIX ?= /usr
 
-.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution vm-test
+.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution vm-test power-cut
 
 all: release
 
@@ -34,7 +34,7 @@ lint:
 format:
 	swift format format --in-place --configuration .swift-format --recursive Package.swift Sources Tests
 
-# Every test: style, the suites with the real binaries, the unit file.
+# Every test: style, the suites with the real binaries, the unit file, 2,000 power cuts where that is possible.
 test: deps lint
 	swift build --build-tests
 	swift test --skip-build
@@ -42,6 +42,8 @@ test: deps lint
 	@cp $(BIN)/gatewayd $(BUILD)/gatewayd.stripped && strip $(BUILD)/gatewayd.stripped && \
 	  size=$$(stat -c %s $(BUILD)/gatewayd.stripped) && echo "gatewayd, stripped: $$size bytes (limit 16777216)" && \
 	  test $$size -le 16777216
+	$(RELEASE) --product gateway-sim
+	Tests/PowerCut/run $(abspath $(BIN)) --cuts 2000
 
 # The ring and the sources under ThreadSanitizer. (It does not see into the standard library's Mutex, and takes what
 # a contended one guards for a race; the other suites use it everywhere.)
@@ -57,6 +59,11 @@ vm-test: deps
 	$(RELEASE) --product gatewayd
 	$(RELEASE) --product gatewayctl
 	Tests/VM/run $(abspath $(BIN)) $(VM_PARTS)
+
+# Power cuts at any write of the real daemon, format and recovery included: Tests/PowerCut.
+CUTS ?= 100000
+power-cut: release
+	Tests/PowerCut/run $(abspath $(BIN)) --cuts $(CUTS) --workers $$(nproc)
 
 # A million polls on lines where every 33rd answer is late, foreign or corrupt: not one value of another question.
 attribution: release
@@ -81,4 +88,4 @@ install:
 	@test -e $(DESTDIR)/etc/gateway/gateway.yaml || install -m 0644 Config/gateway.yaml $(DESTDIR)/etc/gateway/gateway.yaml
 
 clean:
-	rm -rf .build .build-release .build-tsan .build-vm
+	rm -rf .build .build-release .build-tsan .build-vm .build-power-cut

@@ -70,7 +70,7 @@ let package = Package(
 
     program("gatewayd", ["GatewayDaemon"]),
     program("gatewayctl", ["GatewayCore", "GatewaySystem", "GatewayYAML", "GatewayControl"]),
-    program("gateway-sim", ["GatewaySimulator", "GatewayCore", "GatewaySystem"]),
+    program("gateway-sim", ["GatewaySimulator", "GatewayStore", "GatewayCore", "GatewaySystem"]),
     program(
       "gateway-bench",
       [

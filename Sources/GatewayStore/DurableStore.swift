@@ -70,7 +70,7 @@ package final class DurableStore: Sendable {
     var file = try directory.openFile()
     var recovery = try Recovery(device: file, slotSize: slotSize)
     var notes: [String] = []
-    if !recovery.hasAnythingOfOurs, try !Recovery.isZero(file) {
+    if !recovery.hasAnythingOfOurs, try !recovery.isBlank(file) {
       let name = try directory.setForeignFileAside()
       notes.append(
         "\"\(directory.path)/\(StoreFormat.fileName)\" is not a store; it was renamed to \"\(name)\"")
@@ -111,7 +111,7 @@ package final class DurableStore: Sendable {
     layout = recovery.layout
     slotLimit = layout.slots(inCapacity: capacity)
     var preparation = Preparation(device: device, recovery: recovery, notes: notes + recovery.notes)
-    try preparation.makeRoom(slots: 2)
+    try preparation.makeRoom(slots: StoreLayout.leastSlots)
     var ledger = LedgerWriter(device: device, recovery: recovery)
     let start = preparation.begin(
       with: recovery.reconciledLedger(for: destinations),

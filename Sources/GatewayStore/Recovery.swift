@@ -162,12 +162,14 @@ struct Recovery {
     }
   }
 
-  /// Whether a file without any sign of us is empty, and not somebody else's. Throws `unusable` when it
-  /// cannot be read: then it may well be ours.
-  static func isZero(_ device: any BlockDevice) throws(StoreError) -> Bool {
+  /// Whether a file without any sign of us holds nothing, and is not somebody else's: all of it is zero, save
+  /// the first block where a power cut ended the writing of the superblock, which comes last when a store is
+  /// made. Throws `unusable` when it cannot be read: then it may well be ours.
+  func isBlank(_ device: any BlockDevice) throws(StoreError) -> Bool {
     let piece = 64 << 10
     var bytes = [UInt8](repeating: 0, count: piece)
-    for offset in stride(from: 0, to: device.size, by: piece) {
+    let wasMade = device.size >= layout.offset(ofSlot: StoreLayout.leastSlots)
+    for offset in stride(from: wasMade ? StoreFormat.block : 0, to: device.size, by: piece) {
       switch bytes.withUnsafeMutableBytes({ device.read(into: $0, at: offset) }) {
       case .success(let count): if bytes[..<count].contains(where: { $0 != 0 }) { return false }
       case .failure(let error):

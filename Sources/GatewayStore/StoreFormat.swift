@@ -69,8 +69,11 @@ struct StoreLayout: Equatable, Sendable {
   /// Slots that a file of `bytes` holds, a torn last one included.
   func slots(inFileOf bytes: Int) -> Int { max(0, (bytes - headSize + slotSize - 1) / slotSize) }
 
+  /// A store has these from its first day on: one is written, the other one is next.
+  static let leastSlots = 2
+
   /// Slots that `capacity` bytes pay for.
-  func slots(inCapacity capacity: Int) -> Int { max(2, (capacity - headSize) / slotSize) }
+  func slots(inCapacity capacity: Int) -> Int { max(Self.leastSlots, (capacity - headSize) / slotSize) }
 
   static func isPlausible(slotSize: Int) -> Bool {
     slotSize >= 8 * StoreFormat.block && slotSize <= 64 << 20 && slotSize % (4 * StoreFormat.block) == 0

@@ -11,6 +11,7 @@ internal import Glibc
       case "field": try FieldCommand.run(&words)
       case "platform": try PlatformCommand.run(&words)
       case "demo": try DemoCommand.run(&words)
+      case "audit": try AuditCommand.run(&words)
       case "--help", "-h", "help": printOut(Self.usage)
       case let other?: throw UsageError("unknown command \"\(other)\"")
       case nil: throw UsageError("a command is missing")
@@ -25,6 +26,7 @@ internal import Glibc
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
+           gateway-sim audit
 
     field     plays Modbus devices over TCP, over a serial server and on ptys, and serial devices that talk and
               answer (Config/demo-field.yaml and Config/serial-field.yaml show all keys). Control (with --control):
@@ -41,6 +43,8 @@ internal import Glibc
                 POST /control/down?seconds=20, DELETE /control/fault, GET /control/stats,
                 GET /control/rows?stream=S&from=N&to=N (with --keep)
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
+    audit     opens each store that standard input names (CAPACITY DIRECTORY) and says in a line of JSON what it
+              holds. For Tests/PowerCut; opening writes.
     Field and platform print their books as one line of JSON when SIGTERM or SIGINT ends them.
 
     """

@@ -159,6 +159,24 @@ import Testing
     #expect(store.notes.isEmpty)
   }
 
+  /// The superblock comes last when a store is made; a power cut may leave noise in its place and nothing else.
+  @Test func aFormatThatAPowerCutEndedIsBegunAgain() throws {
+    var bytes = [UInt8](repeating: 0, count: 3 * smallSlot)
+    for place in 0..<512 { bytes[place] = UInt8(truncatingIfNeeded: place * 37 + 11) }
+    try write(bytes, to: file)
+    let store = try open()
+    try store.append(rows: 1)
+    #expect(store.notes.isEmpty && access("\(file).foreign-1", F_OK) != 0)
+  }
+
+  @Test func whatIsAsLongAsAStoreButNotEmptyIsForeign() throws {
+    var bytes = [UInt8](repeating: 0, count: 3 * smallSlot)
+    bytes[2 * smallSlot] = 1
+    try write(bytes, to: file)
+    _ = try open()
+    #expect(try readFile("\(file).foreign-1") == bytes)
+  }
+
   @Test func aStoreOfANewerGatewayIsLeftAlone() throws {
     var buffer = ByteBuffer()
     Superblock(slotSize: smallSlot).append(to: &buffer)

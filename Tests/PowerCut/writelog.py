@@ -1,0 +1,130 @@
+"""What a LoggedDisk wrote, in order (the format of dm-log-writes), and what of it is the store's.
+
+A flush makes stable every write logged before it. Entries are numbered from 0; a cut at n lets the first n be
+issued. Records are read here by the rig's own code, straight from the device's bytes: what an audit finds is held
+against that, not against the store's own idea.
+"""
+
+import bisect
+import mmap
+import os
+import struct
+
+SECTOR, BLOCK = 512, 4096
+LOG_MAGIC = 0x6A736677736872
+FLUSH, FUA, DISCARD = 1, 2, 4
+RECORD = struct.Struct("<4sIIIQQQ16sqII")
+KINDS = {b"CGWSTOR1": "format", b"CGWLEDG1": "ledger", b"CGWSEGM1": "rotation", b"CGWR": "commit"}
+
+
+def _crc_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+CRC_TABLE = _crc_table()
+
+
+def crc32c(data, table=CRC_TABLE):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = table[(crc ^ byte) & 255] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+class Entry:
+    """`offset` and `length` on the device, `data` in the log (None for a discard), `end` of the entry in the log."""
+    __slots__ = ("offset", "length", "flags", "data", "start", "end")
+
+    def __init__(self, offset, length, flags, data, start, end):
+        self.offset, self.length, self.flags = offset, length, flags
+        self.data, self.start, self.end = data, start, end
+
+
+class WriteLog:
+    """`alignment`: where the store's blocks may begin."""
+
+    def __init__(self, path, alignment=BLOCK):
+        self.alignment = alignment
+        with open(path, "rb") as file:
+            self.bytes = mmap.mmap(file.fileno(), os.fstat(file.fileno()).st_size, access=mmap.ACCESS_READ)
+        magic, _, count, sector_size = struct.unpack_from("<QQQI", self.bytes)
+        if magic != LOG_MAGIC or sector_size != SECTOR:
+            raise ValueError(f"{path} is not a log of writes with sectors of 512 bytes")
+        self.entries, place = [], SECTOR
+        for _ in range(count):
+            sector, sectors, flags, _ = struct.unpack_from("<QQQQ", self.bytes, place)
+            data = None if flags & DISCARD else place + SECTOR
+            end = place + SECTOR + (0 if flags & DISCARD else sectors * SECTOR)
+            self.entries.append(Entry(sector * SECTOR, sectors * SECTOR, flags, data, place, end))
+            place = end
+        self.starts = [entry.start for entry in self.entries]
+        self.ends = [entry.end for entry in self.entries]
+        self.flushes = [number for number, entry in enumerate(self.entries) if entry.flags & FLUSH]
+
+    def entries_begun(self, position):
+        """How many entries may lie below a position of the log: whatever was acknowledged by then is among them."""
+        return bisect.bisect_left(self.starts, position)
+
+    def entries_ended(self, position):
+        """How many lie below it for certain: nothing that came later is among them."""
+        return bisect.bisect_right(self.ends, position)
+
+    def stable(self, cut):
+        """How many entries are on the medium for certain when the power goes at `cut`."""
+        before = bisect.bisect_left(self.flushes, cut)
+        return self.flushes[before - 1] + 1 if before else 0
+
+    def next_flush(self, number):
+        after = bisect.bisect_left(self.flushes, number)
+        return self.flushes[after] if after < len(self.flushes) else len(self.entries)
+
+    def data(self, entry):
+        return self.bytes[entry.data:entry.data + entry.length] if entry.data else bytes(entry.length)
+
+    def apply(self, content, start, end):
+        for entry in self.entries[start:end]:
+            if entry.length:
+                content[entry.offset:entry.offset + entry.length] = self.data(entry)
+
+    def blocks(self, number):
+        """The store's blocks in an entry: (kind, offset on the device)."""
+        entry = self.entries[number]
+        if entry.data is None:
+            return
+        for place in range(0, entry.length, self.alignment):
+            at = entry.data + place
+            kind = KINDS.get(self.bytes[at:at + 8]) or KINDS.get(self.bytes[at:at + 4])
+            if kind:
+                yield kind, entry.offset + place
+
+    def commits(self, base, end):
+        """Every commit with rows that the first `end` entries hold: (number of the entry that its header is in,
+        (stream, first row, rows, CRC-32C of the payload)). It may be spread over several writes, so it is read when
+        they are flushed."""
+        content, found, begun = bytearray(base), [], {}
+        for number, entry in enumerate(self.entries[:end]):
+            if entry.length:
+                content[entry.offset:entry.offset + entry.length] = self.data(entry)
+                begun.update((offset, number) for kind, offset in self.blocks(number) if kind == "commit")
+            if entry.flags & FLUSH or number == end - 1:
+                found += [(at, commit) for offset, at in begun.items() if (commit := read_commit(content, offset))]
+                begun.clear()
+        return found
+
+    def counts(self, start, end):
+        """(bytes, flushes) that reached the device in entries `start` ..< `end`."""
+        part = self.entries[start:end]
+        return sum(entry.length for entry in part if entry.data), sum(1 for entry in part if entry.flags & FLUSH)
+
+
+def read_commit(content, offset):
+    magic, crc, kind, length, _, first, stream, _, _, rows, _ = RECORD.unpack_from(content, offset)
+    end = offset + RECORD.size + length
+    if kind & 255 != 1 or rows == 0 or end > len(content) or crc32c(content[offset + 8:end]) != crc:
+        return None
+    return f"{stream:016x}", first, rows, crc32c(content[end - length:end])
