@@ -20,6 +20,18 @@ final class DestinationQueue: DeliveryQueue {
     }
   }
 
+  func pending(from seq: UInt64) -> ClosedRange<UInt64>? {
+    store.shared.withLock { shared in
+      shared.ledger.entries[destination]?.settled.gap(from: max(seq, 1), through: shared.ledger.storedThrough)
+    }
+  }
+
+  func pending(through seq: UInt64) -> ClosedRange<UInt64>? {
+    store.shared.withLock { shared in
+      shared.ledger.entries[destination]?.settled.gap(through: min(seq, shared.ledger.storedThrough))
+    }
+  }
+
   func read(at seq: UInt64) -> DeliveryRead { store.read(at: seq) }
 
   func catalogue(_ id: UInt32) -> Catalogue? { store.catalogue(id) }

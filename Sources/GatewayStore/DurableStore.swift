@@ -114,7 +114,7 @@ package final class DurableStore: Sendable {
     try preparation.makeRoom(slots: StoreLayout.leastSlots)
     var ledger = LedgerWriter(device: device, recovery: recovery)
     let start = preparation.begin(
-      with: recovery.reconciledLedger(for: destinations),
+      with: recovery.reconciledLedger(for: destinations, on: device),
       proven: recovery.provenStream(boot: boot, mark: mark.read()), boot: boot, writer: &ledger)
     mark.write(
       StoredMark.Content(boot: boot, stream: start.stream, storedThrough: start.ledger.storedThrough))
@@ -154,14 +154,15 @@ package final class DurableStore: Sendable {
     DestinationQueue(store: self, destination: destination)
   }
 
-  /// Takes over a new configuration's destinations: new ones start at the oldest stored row, those that are
-  /// gone hold no slot back any more. Throws `unusable` when their names do not fit the ledger; nothing
+  /// Takes over a new configuration's destinations: new ones get whatever is still stored, those that are gone
+  /// hold no slot back any more. Throws `unusable` when their names do not fit the ledger; nothing
   /// changed then.
   package func setDestinations(_ names: [String]) throws(StoreError) {
     guard LedgerBlock.fits(names) else { throw Self.tooManyDestinations }
+    let (map, stored) = shared.withLock { ($0.map, $0.ledger.storedThrough) }
+    let gone = map.rowsGone(storedThrough: stored) { index(of: $0).lastSeq }
     shared.withLock { shared in
-      let stored = shared.ledger.storedThrough
-      shared.ledger.setDestinations(names, oldest: shared.map.oldest(storedThrough: stored))
+      shared.ledger.setDestinations(names, gone: gone)
       shared.ledgerIsDirty = true
       shared.listeners = shared.listeners.filter { names.contains($0.key) }
     }

@@ -9,16 +9,16 @@ struct LedgerWriter: ~Copyable {
   private var place: Int
   private var generation: UInt64
   private var buffer = ByteBuffer(capacity: StoreFormat.block)
-  /// What the block on the medium says: rows up to here are settled everywhere, for certain.
-  private(set) var durablySettledThrough: UInt64
-  private var pendingSettledThrough: UInt64 = 0
+  /// What the block on the medium says, for certain; it may have forgotten runs for want of room.
+  private(set) var durable: DeliveryLedger
+  private var pending = DeliveryLedger()
 
   init(device: any BlockDevice, recovery: borrowing Recovery) {
     self.device = device
     offsets = recovery.layout.ledgers
     place = 1 - recovery.ledgerPlace
     generation = recovery.ledger?.generation ?? 0
-    durablySettledThrough = recovery.ledger?.ledger.settledThrough ?? 0
+    durable = recovery.ledger?.ledger ?? DeliveryLedger()
   }
 
   /// Writes without waiting for the medium; `confirm` follows after a synchronisation that succeeded. A
@@ -27,14 +27,15 @@ struct LedgerWriter: ~Copyable {
     var block = block
     generation += 1
     block.generation = generation
-    pendingSettledThrough = block.ledger.settledThrough
+    block.ledger = block.ledger.limited(toRuns: LedgerBlock.runs(for: block.ledger.entries.keys))
+    pending = block.ledger
     buffer.removeAll()
     block.append(to: &buffer)
     return buffer.withBytes { device.write($0, at: offsets[place]) }
   }
 
   mutating func confirm() {
-    durablySettledThrough = pendingSettledThrough
+    durable = pending
     place = 1 - place
   }
 

@@ -30,8 +30,10 @@ struct Preparation {
       if case .failure(let error) = result { throw Self.unprepared(error, bytes: wanted) }
     }
     while map.slotCount < layout.slots(inFileOf: wanted) { map.addSlot() }
-    guard !recovery.hasSuperblock else { return }
-    if recovery.hasAnythingOfOurs { notes.append("the superblock was destroyed; it was written again") }
+    guard recovery.superblock?.version ?? 0 < StoreFormat.version else { return }
+    if recovery.superblock == nil, recovery.hasAnythingOfOurs {
+      notes.append("the superblock was destroyed; it was written again")
+    }
     var buffer = ByteBuffer(capacity: StoreFormat.block)
     Superblock(slotSize: layout.slotSize).append(to: &buffer)
     let result = buffer.withBytes { device.write($0, at: 0) }.flatMap { device.synchronize() }
@@ -67,7 +69,7 @@ struct Preparation {
       isDurable = false
     }
     bytesWritten += UInt64(StoreFormat.block)
-    if recovery.ledger == nil && recovery.hasAnythingOfOurs && recovery.hasSuperblock {
+    if recovery.ledger == nil && recovery.hasAnythingOfOurs && recovery.superblock != nil {
       notes.append("both ledger blocks were destroyed; every row that is stored is sent again")
     }
     return Start(ledger: ledger, stream: stream, isDurable: isDurable)

@@ -71,7 +71,7 @@ extension DurableStore {
   }
 
   /// The index of a segment that is not the newest; made when it is first read.
-  private func index(of segment: SegmentMap.Segment) -> SegmentIndex {
+  func index(of segment: SegmentMap.Segment) -> SegmentIndex {
     sealed.withLock { sealed in
       if let known = sealed.firstIndex(where: { $0.id == segment.id }) {
         if known != sealed.count - 1 { sealed.append(sealed.remove(at: known)) }
@@ -184,21 +184,21 @@ extension DurableStore {
 
   package var usage: Usage {
     shared.withLock { shared in
-      let settled = shared.ledger.settledThrough
       let stored = shared.ledger.storedThrough
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         fault: shared.writeFault ?? shared.spaceFault)
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)
-        guard place.lastSeq > settled, place.lastSeq >= place.segment.firstSeq else { continue }
-        if place.isNewest, let next = shared.newest.commit(atOrBehind: settled + 1) {
+        guard place.lastSeq >= place.segment.firstSeq else { continue }
+        let rows = place.segment.firstSeq...place.lastSeq
+        let needed = shared.ledger.needed(of: rows)
+        guard needed > 0 else { continue }
+        if place.isNewest, let next = shared.newest.commit(atOrBehind: rows.upperBound + 1 - needed) {
           usage.used += shared.newest.end - Int(next.offset)
           usage.oldest = usage.oldest ?? next.time
         } else {
-          let rows = place.lastSeq - place.segment.firstSeq + 1
-          let needed = place.lastSeq - max(settled, place.segment.firstSeq - 1)
-          usage.used += Int(Double(place.segment.bytes) * Double(needed) / Double(rows))
+          usage.used += Int(Double(place.segment.bytes) * Double(needed) / Double(rows.count))
           usage.oldest = usage.oldest ?? place.segment.header.time
         }
       }

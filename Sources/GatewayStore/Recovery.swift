@@ -5,7 +5,7 @@ internal import GatewaySystem
 /// that can be used, and a note for each thing that was not as it should be.
 struct Recovery {
   let layout: StoreLayout
-  private(set) var hasSuperblock = false
+  private(set) var superblock: Superblock?
   /// The newer of the intact ledger blocks, and which one it is.
   private(set) var ledger: LedgerBlock?
   private(set) var ledgerPlace = 1
@@ -24,8 +24,7 @@ struct Recovery {
     // there is shown by it, but not on the medium.
     let isSynchronized = if case .success = device.synchronize() { true } else { false }
     device.dropCache()
-    let superblock = try Self.readSuperblock(device)
-    hasSuperblock = superblock != nil
+    superblock = try Self.readSuperblock(device)
     layout = StoreLayout(slotSize: superblock?.slotSize ?? slotSize)
     map = SegmentMap(segments: [], slots: 0)
     readLedger(device)
@@ -42,12 +41,13 @@ struct Recovery {
       // written after it, so that goes to a segment that is newer still.
       canContinue =
         isSynchronized && unreadable.isEmpty && !scan.hadReadErrors && !damaged.contains(segment.slot)
+        && segment.header.version == StoreFormat.version
     }
     if !isSynchronized { notes.append("cannot synchronise the store: what was written last may be lost") }
   }
 
   /// Whether there is any sign that this store wrote the file.
-  var hasAnythingOfOurs: Bool { hasSuperblock || ledger != nil || !map.segments.isEmpty }
+  var hasAnythingOfOurs: Bool { superblock != nil || ledger != nil || !map.segments.isEmpty }
 
   /// The last row that was stored for certain, readable or not.
   var storedThrough: UInt64 {
@@ -83,13 +83,21 @@ struct Recovery {
   }
 
   /// The ledger to go on with: what the medium says, for `destinations`, and what is missing counted.
-  func reconciledLedger(for destinations: [String]) -> DeliveryLedger {
+  func reconciledLedger(for destinations: [String], on device: any BlockDevice) -> DeliveryLedger {
     let oldest = map.oldest(storedThrough: storedThrough)
     var result = ledger?.ledger ?? DeliveryLedger()
     result.store(through: storedThrough)
     // Room was made only after the ledger said so: whatever else is missing at the old end was destroyed.
     result.evict(through: oldest - 1, byDamage: true)
-    result.setDestinations(destinations, oldest: oldest)
+    let isKnown = Set(destinations).isSubset(of: result.entries.keys)
+    let gone =
+      isKnown
+      ? RangeSet()
+      : map.rowsGone(storedThrough: storedThrough) { segment in
+        var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
+        return scan.index(ofSegment: segment.id).lastSeq
+      }
+    result.setDestinations(destinations, gone: gone)
     return result
   }
 

@@ -24,7 +24,7 @@ extension DurableStore {
     let next = shared.map.segments.dropFirst().last { next in
       clockWasSet <= next.header.time && next.header.time < cutoff
     }
-    guard let next, next.firstSeq > 1, shared.ledger.settledThrough < next.firstSeq - 1 else { return nil }
+    guard let next, next.firstSeq > 1, !shared.ledger.isSettled(1...next.firstSeq - 1) else { return nil }
     return next.firstSeq - 1
   }
 }

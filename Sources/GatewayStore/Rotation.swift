@@ -29,13 +29,14 @@ extension DurableStore {
   ) throws(StoreError) -> Int? {
     let found = shared.withLock { shared in
       shared.map.freeSlot(
-        settledThrough: shared.ledger.settledThrough, limit: slotLimit, tried: tried,
-        allowingFailed: allowingFailed)
+        ledger: shared.ledger.limited(toRuns: LedgerBlock.runs(for: shared.ledger.entries.keys)),
+        limit: slotLimit, tried: tried, allowingFailed: allowingFailed)
     }
     guard let found else { return nil }
-    if found.freedThrough > writer.ledger.durablySettledThrough {
+    if let rows = found.freed, !writer.ledger.durable.isSettled(rows) {
       // Otherwise a power cut would leave a ledger that calls these rows queued, and no rows.
       try writeDurably(ledgerToWrite(), &writer)
+      guard writer.ledger.durable.isSettled(rows) else { return nil }
     }
     shared.withLock { $0.map.vacate(found.slot) }
     return found.slot

@@ -42,6 +42,18 @@ struct SegmentMap {
   /// The number of the first row that is stored, given that of the last.
   func oldest(storedThrough: UInt64) -> UInt64 { segments.first?.firstSeq ?? storedThrough + 1 }
 
+  /// The rows that no segment holds any more: older ones, and those of segments in the middle whose slots were
+  /// taken once nobody needed them. Nothing says how long a segment was that is followed by such a hole: `lastRow`
+  /// looks.
+  func rowsGone(storedThrough: UInt64, lastRow: (Segment) -> UInt64?) -> RangeSet<UInt64> {
+    var gone = RangeSet(1..<oldest(storedThrough: storedThrough))
+    for (segment, next) in zip(segments, segments.dropFirst()) where segment.id + 1 != next.id {
+      let end = max(lastRow(segment) ?? 0, segment.firstSeq - 1) + 1
+      if end < next.firstSeq { gone.insert(contentsOf: end..<next.firstSeq) }
+    }
+    return gone
+  }
+
   /// The segment to which row `seq` belongs; nil when it is older than all.
   func place(of seq: UInt64, storedThrough: UInt64) -> Place? {
     var low = 0
@@ -69,19 +81,19 @@ struct SegmentMap {
   }
 
   /// The slot to begin a segment in: unused, or else with the oldest rows that are all settled. The newest
-  /// segment is never given away, it holds the checkpoint. `freedThrough` is the last row that it costs.
+  /// segment is never given away, it holds the checkpoint. `freed`: the rows that it costs.
   func freeSlot(
-    settledThrough: UInt64, limit: Int, tried: Set<Int>, allowingFailed: Bool
-  ) -> (slot: Int, freedThrough: UInt64)? {
+    ledger: DeliveryLedger, limit: Int, tried: Set<Int>, allowingFailed: Bool
+  ) -> (slot: Int, freed: ClosedRange<UInt64>?)? {
     let isAllowed = { slot in
       slot < limit && !tried.contains(slot) && (allowingFailed || failures[slot] == 0)
     }
     if let slot = unusedSlots(limit: limit).filter(isAllowed).min(by: { failures[$0] < failures[$1] }) {
-      return (slot, 0)
+      return (slot, nil)
     }
     for index in segments.indices.dropLast() where isAllowed(segments[index].slot) {
-      let last = segments[index + 1].firstSeq - 1
-      if last <= settledThrough { return (segments[index].slot, last) }
+      let rows = segments[index].firstSeq...segments[index + 1].firstSeq - 1
+      if ledger.isSettled(rows) { return (segments[index].slot, rows) }
     }
     return nil
   }

@@ -1,6 +1,6 @@
 internal import GatewayCore
 
-/// The store's format, version 1, stated here and nowhere else; the golden-bytes tests pin it. All numbers
+/// The store's format, version 2, stated here and nowhere else; the golden-bytes tests pin it. All numbers
 /// are little-endian, all checksums CRC-32C, everything starts on a 4 KiB boundary.
 ///
 ///     file        one head of the size of a slot (4 MiB), then slots. The file's length says how many slots
@@ -9,10 +9,11 @@ internal import GatewayCore
 ///                 program operation of the flash that is cut may damage neighbours in the same flash page.
 ///     superblock   0 magic "CGWSTOR1"   8 u16 version  10 u16 min reader  12 u32 slot bytes
 ///                 16 u32 CRC of bytes 0 ..< 16
-///     ledger       0 magic "CGWLEDG1"   8 u32 CRC of bytes 12 ..< length  12 u32 length  16 u64 generation
+///     ledger       0 magic "CGWLEDG2"   8 u32 CRC of bytes 12 ..< length  12 u32 length  16 u64 generation
 ///                 24 u64 stream  32 16 bytes boot (of the life that wrote it)  48 u64 stored through
 ///                 56 u64 next segment id  64 u32 flags (1: closed in order)  68 u32 entries; each entry:
-///                 u64 settled through, u64 delivered, u64 quarantined, u64 damaged, u8 length, name
+///                 u64 delivered, u64 quarantined, u64 damaged, u16 runs, u8 length, name; each run of
+///                 settled rows: u64 first, u64 behind the last
 ///     slot         one block of header, then records
 ///     header       0 magic "CGWSEGM1"   8 u32 CRC of bytes 12 ..< 72  12 u16 version  14 u16 min reader
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream  40 16 bytes boot  56 i64 time
@@ -29,18 +30,24 @@ internal import GatewayCore
 /// never used again. A row belongs to the newest segment that starts at or before it.
 ///
 /// The superblock holds neither the stream (it can change, see `Recovery.provenStream`) nor the number of
-/// slots (the file's length says it): so it is written once and never at risk again.
+/// slots (the file's length says it): so it is written once in a format's life.
+///
+/// Format 1 is read: its ledger, magic "CGWLEDG1", has one run for each destination (entry: u64 settled through,
+/// u64 delivered, u64 quarantined, u64 damaged, u8 length, name). Its superblock is replaced before anything else
+/// is written, so that a gateway which knows only format 1 refuses the file, and its newest segment is not
+/// continued.
 enum StoreFormat {
-  static let version: UInt16 = 1
+  static let version: UInt16 = 2
   /// The oldest reader that understands what this writer writes.
-  static let minimumReader: UInt16 = 1
+  static let minimumReader: UInt16 = 2
   /// What flash and file systems write as a whole, at best.
   static let block = 4096
   static let slotSize = 4 << 20
   static let fileName = "store-v1"
 
   static let superblockMagic: StaticString = "CGWSTOR1"
-  static let ledgerMagic: StaticString = "CGWLEDG1"
+  static let ledgerMagic: StaticString = "CGWLEDG2"
+  static let firstLedgerMagic: StaticString = "CGWLEDG1"
   static let segmentMagic: StaticString = "CGWSEGM1"
   static let recordMagic: StaticString = "CGWR"
 

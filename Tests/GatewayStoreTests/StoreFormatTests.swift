@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatewayStore
 
-/// The bytes of format 1. A change here makes stores in the field unreadable: it needs a new version instead.
+/// The bytes of format 2. A change here makes stores in the field unreadable: it needs a new version instead.
 @Suite struct StoreFormatTests {
   private let boot = BootID(high: 0x1122_3344_5566_7788, low: 0x99AA_BBCC_DDEE_FF00)
   private let stream = StreamID(bits: 0x6B22_B4C8_D715_5218)
@@ -21,24 +21,25 @@ import Testing
 
   @Test func theSuperblocksBytesAreThese() {
     #expect(
-      hex { Superblock(slotSize: 4 << 20).append(to: &$0) } == "43475753544f523101000100000040007da77ad9")
+      hex { Superblock(slotSize: 4 << 20).append(to: &$0) } == "43475753544f52310200020000004000ceeb8236")
   }
 
   @Test func theLedgersBytesAreThese() {
     let ledger = DeliveryLedger(
       storedThrough: 1000,
       entries: [
-        "q": .init(settledThrough: 10, delivered: 4, quarantined: 1, damaged: 2),
-        "platform": .init(settledThrough: 999, delivered: 999, quarantined: 0, damaged: 0),
+        "q": .init(settled: RangeSet(1..<11), delivered: 4, quarantined: 1, damaged: 2)!,
+        "platform": .init(
+          settled: RangeSet([1..<501, 990..<1000]), delivered: 510, quarantined: 0, damaged: 0)!,
       ])
     let block = LedgerBlock(
       generation: 7, stream: stream, boot: boot, nextSegment: 5, isClosed: true, ledger: ledger)
     #expect(
       hex { block.append(to: &$0) }
-        == "4347574c45444731b025f706930000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
-        + "ccbbaa99e80300000000000005000000000000000100000002000000e703000000000000e703000000000000"
-        + "0000000000000000000000000000000008706c6174666f726d0a000000000000000400000000000000010000"
-        + "000000000002000000000000000171")
+        == "4347574c454447325148503fb70000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
+        + "ccbbaa99e80300000000000005000000000000000100000002000000fe010000000000000000000000000000"
+        + "0000000000000000020008706c6174666f726d0100000000000000f501000000000000de03000000000000e8"
+        + "030000000000000400000000000000010000000000000002000000000000000100017101000000000000000b")
   }
 
   @Test func aSlotHeadersBytesAreThese() {
@@ -47,7 +48,7 @@ import Testing
       isContinuation: true)
     #expect(
       hex { header.append(to: &$0) }
-        == "4347575345474d3102baa9be010001000300000000000000b104000000000000185215d7c8b4226b88776655"
+        == "4347575345474d31024317fa020002000300000000000000b104000000000000185215d7c8b4226b88776655"
         + "4433221100ffeeddccbbaa99001b3dc6e360060001")
   }
 
@@ -89,7 +90,7 @@ import Testing
       String(decoding: device.medium[offset..<offset + count], as: UTF8.self)
     }
     #expect(text(0, 8) == "CGWSTOR1")
-    #expect(text(smallSlot / 4, 8) == "CGWLEDG1")
+    #expect(text(smallSlot / 4, 8) == "CGWLEDG2")
     #expect(text(smallSlot, 8) == "CGWSEGM1")
     // A segment begins with a catalogue, the commit, and the catalogue again.
     #expect((1...3).map { text(smallSlot + $0 * 4096, 4) } == ["CGWR", "CGWR", "CGWR"])
@@ -126,18 +127,28 @@ import Testing
     }
   }
 
+  /// Of one destination, with the numbers at their places in the block's first entry.
+  private func ledgerBlock(_ numbers: [(offset: Int, value: UInt64)]) -> LedgerBlock? {
+    let entry = DeliveryLedger.Entry(
+      settled: RangeSet([1..<4, 6..<8]), delivered: 3, quarantined: 1, damaged: 1)!
+    let ledger = DeliveryLedger(storedThrough: 10, entries: ["p": entry])
+    var buffer = ByteBuffer()
+    LedgerBlock(generation: 1, stream: stream, boot: boot, nextSegment: 1, isClosed: false, ledger: ledger)
+      .append(to: &buffer)
+    buffer.withMutableBytes { bytes in
+      for (offset, value) in numbers { bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
+    }
+    buffer.seal(crcAt: 8, over: 12..<72 + 27 + 1 + 32)
+    return buffer.withBytes { LedgerBlock.read($0) }
+  }
+
   @Test func aLedgerThatContradictsItselfIsNotBelieved() {
-    for entry in [
-      DeliveryLedger.Entry(settledThrough: 5, delivered: 6, quarantined: 0, damaged: 0),
-      DeliveryLedger.Entry(settledThrough: 5, delivered: .max, quarantined: 6, damaged: 0),
-      DeliveryLedger.Entry(settledThrough: 5, delivered: 2, quarantined: 2, damaged: 2),
-      DeliveryLedger.Entry(settledThrough: 11, delivered: 11, quarantined: 0, damaged: 0),
-    ] {
-      let ledger = DeliveryLedger(storedThrough: 10, entries: ["p": entry])
-      var buffer = ByteBuffer()
-      LedgerBlock(generation: 1, stream: stream, boot: boot, nextSegment: 1, isClosed: false, ledger: ledger)
-        .append(to: &buffer)
-      #expect(buffer.withBytes { LedgerBlock.read($0) == nil })
+    #expect(ledgerBlock([])?.ledger.entries["p"]?.count == 5)
+    for numbers in [
+      [(72, 6)], [(80, .max)], [(72, .max), (80, 6)], [(88, 2)], [(100, 0)], [(108, 1)], [(108, 7)],
+      [(116, 4)], [(116, 9)], [(124, 12)], [(124, .max)],
+    ] as [[(Int, UInt64)]] {
+      #expect(ledgerBlock(numbers) == nil, "\(numbers)")
     }
   }
 }

@@ -38,6 +38,20 @@ final class MemoryQueue: DeliveryQueue {
   var storedThrough: UInt64 { books.withLock { $0.stored } }
   var settledThrough: UInt64 { books.withLock { $0.settled } }
 
+  func pending(from seq: UInt64) -> ClosedRange<UInt64>? {
+    books.withLock { books in
+      let first = max(seq, books.settled + 1)
+      return first <= books.stored ? first...books.stored : nil
+    }
+  }
+
+  func pending(through seq: UInt64) -> ClosedRange<UInt64>? {
+    books.withLock { books in
+      let last = min(seq, books.stored)
+      return books.settled < last ? books.settled + 1...last : nil
+    }
+  }
+
   /// The row that `seq` stands for in these tests.
   static func row(_ seq: UInt64) -> Row {
     let time = Timestamp(microseconds: 1_790_000_000_000_000 + Int64(seq) * 1000)

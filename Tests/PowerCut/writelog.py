@@ -14,7 +14,7 @@ SECTOR, BLOCK = 512, 4096
 LOG_MAGIC = 0x6A736677736872
 FLUSH, FUA, DISCARD = 1, 2, 4
 RECORD = struct.Struct("<4sIIIQQQ16sqII")
-KINDS = {b"CGWSTOR1": "format", b"CGWLEDG1": "ledger", b"CGWSEGM1": "rotation", b"CGWR": "commit"}
+KINDS = {b"CGWSTOR1": "format", b"CGWLEDG2": "ledger", b"CGWSEGM1": "rotation", b"CGWR": "commit"}
 
 
 def _crc_table():

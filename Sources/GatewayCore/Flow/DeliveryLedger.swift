@@ -5,28 +5,76 @@
 /// than early: an old ledger sends rows again, one from the future would lose them.
 package struct DeliveryLedger: Equatable, Sendable {
   package struct Entry: Equatable, Sendable {
-    /// All rows up to this one are delivered, quarantined or evicted.
-    package var settledThrough: UInt64 = 0
-    package var delivered: UInt64 = 0
-    package var quarantined: UInt64 = 0
+    /// The rows that are delivered, quarantined or evicted, as half-open runs of numbers. In the order of their
+    /// numbers mostly, so that there is one run from row 1 on; after an outage new rows may overtake old ones.
+    package private(set) var settled = RangeSet<UInt64>()
+    package private(set) var delivered: UInt64 = 0
+    package private(set) var quarantined: UInt64 = 0
     /// The part of `evicted` that damage to the medium cost.
-    package var damaged: UInt64 = 0
+    package private(set) var damaged: UInt64 = 0
+    /// How many rows are settled.
+    package private(set) var count: UInt64 = 0
 
     package init() {}
 
-    package init(settledThrough: UInt64, delivered: UInt64, quarantined: UInt64, damaged: UInt64) {
-      self.settledThrough = settledThrough
+    /// nil where the numbers contradict each other.
+    package init?(settled: RangeSet<UInt64>, delivered: UInt64, quarantined: UInt64, damaged: UInt64) {
+      self.settled = settled
       self.delivered = delivered
       self.quarantined = quarantined
       self.damaged = damaged
+      count = settled.rowCount
+      let (sum, overflow) = delivered.addingReportingOverflow(quarantined)
+      guard !overflow, sum <= count, damaged <= count - sum, settled.ranges.first?.lowerBound != 0 else {
+        return nil
+      }
     }
 
-    package var evicted: UInt64 { settledThrough - delivered - quarantined }
+    /// All rows up to this one are settled.
+    package var settledThrough: UInt64 {
+      guard let first = settled.ranges.first, first.lowerBound == 1 else { return 0 }
+      return first.upperBound - 1
+    }
 
-    /// What a block from the medium must fulfil before its numbers are subtracted from each other.
-    package var isConsistent: Bool {
-      let (sum, overflow) = delivered.addingReportingOverflow(quarantined)
-      return !overflow && sum <= settledThrough && damaged <= settledThrough - sum
+    package var evicted: UInt64 { count - delivered - quarantined }
+
+    /// Settles what of `rows` is not yet; returns how many that were. `settlement` nil: evicted for room or age.
+    @discardableResult
+    fileprivate mutating func settle(_ rows: ClosedRange<UInt64>, as settlement: Settlement?) -> UInt64 {
+      let range = rows.lowerBound..<rows.upperBound + 1
+      let fresh = range.rowCount - settled.intersection(RangeSet(range)).rowCount
+      guard fresh > 0 else { return 0 }
+      settled.insert(contentsOf: range)
+      count += fresh
+      switch settlement {
+      case .delivered: delivered += fresh
+      case .quarantined: quarantined += fresh
+      case .lost: damaged += fresh
+      case nil: break
+      }
+      return fresh
+    }
+
+    /// The entry without its shortest runs: one that a power cut leaves may lag, so that rows are sent again. Rows
+    /// that are forgotten are taken for delivered ones, as far as there are any.
+    package func limited(toRuns limit: Int) -> Entry {
+      let extra = settled.ranges.count - limit
+      guard extra > 0 else { return self }
+      var result = self
+      let shortest = settled.ranges.dropFirst().sorted { $0.rowCount < $1.rowCount }.prefix(extra)
+      for run in shortest { result.forget(run) }
+      return result
+    }
+
+    private mutating func forget(_ run: Range<UInt64>) {
+      settled.remove(contentsOf: run)
+      count -= run.rowCount
+      delivered -= min(delivered, run.rowCount)
+      let (known, left) = (delivered + quarantined + damaged, count)
+      guard known > left else { return }
+      let fromDamaged = min(damaged, known - left)
+      damaged -= fromDamaged
+      quarantined -= known - left - fromDamaged
     }
   }
 
@@ -47,6 +95,17 @@ package struct DeliveryLedger: Equatable, Sendable {
   /// No destination needs rows up to this one any more.
   package var settledThrough: UInt64 { entries.values.reduce(storedThrough) { min($0, $1.settledThrough) } }
 
+  /// Whether no destination needs any of `rows` any more.
+  package func isSettled(_ rows: ClosedRange<UInt64>) -> Bool {
+    entries.values.allSatisfy { $0.settled.holds(rows) }
+  }
+
+  /// How many of `rows` some destination still needs: as many as the one that needs the most.
+  package func needed(of rows: ClosedRange<UInt64>) -> UInt64 {
+    let all = RangeSet(rows.lowerBound..<rows.upperBound + 1)
+    return entries.values.reduce(0) { max($0, all.subtracting($1.settled).rowCount) }
+  }
+
   package mutating func store(through seq: UInt64) {
     precondition(seq >= storedThrough, "BUG: the store went backwards")
     storedThrough = seq
@@ -58,38 +117,36 @@ package struct DeliveryLedger: Equatable, Sendable {
   package mutating func acknowledge(
     _ rows: ClosedRange<UInt64>, as settlement: Settlement, at destination: String
   ) -> Bool {
-    guard var entry = entries[destination], rows.upperBound > entry.settledThrough else { return false }
+    precondition(rows.lowerBound >= 1, "BUG: rows are numbered from 1")
     precondition(rows.upperBound <= storedThrough, "BUG: a row was acknowledged before it was stored")
-    precondition(rows.lowerBound <= entry.settledThrough + 1, "BUG: an acknowledgement skipped rows")
-    let count = rows.upperBound - entry.settledThrough
-    entry.settledThrough = rows.upperBound
-    switch settlement {
-    case .delivered: entry.delivered += count
-    case .quarantined: entry.quarantined += count
-    case .lost: entry.damaged += count
-    }
-    entries[destination] = entry
-    return true
+    // In place: a copy of the runs would be made for each batch.
+    return (entries[destination]?.settle(rows, as: settlement) ?? 0) > 0
   }
 
-  /// Rows up to `seq` are gone. `byDamage`: the medium cannot give them back, rather than room being needed.
+  /// `rows` are gone. `byDamage`: the medium cannot give them back, rather than room being needed.
+  package mutating func evict(_ rows: ClosedRange<UInt64>, byDamage: Bool = false) {
+    precondition(rows.upperBound <= storedThrough, "BUG: evicting rows that were never stored")
+    for name in entries.keys { entries[name]!.settle(rows, as: byDamage ? .lost : nil) }
+  }
+
+  /// Rows up to `seq` are gone; 0: none.
   package mutating func evict(through seq: UInt64, byDamage: Bool = false) {
-    precondition(seq <= storedThrough, "BUG: evicting rows that were never stored")
-    for (name, var entry) in entries where entry.settledThrough < seq {
-      if byDamage { entry.damaged += seq - entry.settledThrough }
-      entry.settledThrough = seq
-      entries[name] = entry
-    }
+    if seq > 0 { evict(1...seq, byDamage: byDamage) }
   }
 
-  /// Keeps the entries of `names`, forgets all others. A new destination starts at row `oldest`, the first
-  /// that is still stored.
-  package mutating func setDestinations(_ names: [String], oldest: UInt64) {
+  /// The ledger with at most so many runs for each destination; see `Entry.limited`.
+  package func limited(toRuns limit: Int) -> DeliveryLedger {
+    guard entries.values.contains(where: { $0.settled.ranges.count > limit }) else { return self }
+    return DeliveryLedger(
+      storedThrough: storedThrough, entries: entries.mapValues { $0.limited(toRuns: limit) })
+  }
+
+  /// Keeps the entries of `names`, forgets all others. A new destination gets every row that is still stored: all
+  /// but `gone`.
+  package mutating func setDestinations(_ names: [String], gone: RangeSet<UInt64>) {
     var kept: [String: Entry] = [:]
     for name in names.isEmpty ? [Self.nobody] : names {
-      var fresh = Entry()
-      fresh.settledThrough = min(oldest - 1, storedThrough)
-      kept[name] = entries[name] ?? fresh
+      kept[name] = entries[name] ?? Entry(settled: gone, delivered: 0, quarantined: 0, damaged: 0) ?? Entry()
     }
     entries = kept
   }
@@ -101,7 +158,7 @@ package struct DeliveryLedger: Equatable, Sendable {
 
   /// The books of the destination that is furthest behind.
   package var overallBooks: DeliveryBooks {
-    let furthestBehind = entries.min { ($0.value.settledThrough, $0.key) < ($1.value.settledThrough, $1.key) }
+    let furthestBehind = entries.min { ($0.value.count, $0.key) < ($1.value.count, $1.key) }
     return DeliveryBooks(stored: storedThrough, entry: furthestBehind?.value ?? Entry())
   }
 }
@@ -120,9 +177,35 @@ package struct DeliveryBooks: Equatable, Sendable {
   package init(stored: UInt64, entry: DeliveryLedger.Entry) {
     self.stored = stored
     delivered = entry.delivered
-    queued = stored - entry.settledThrough
+    queued = stored - entry.count
     evicted = entry.evicted
     damaged = entry.damaged
     quarantined = entry.quarantined
   }
+}
+
+extension RangeSet<UInt64> {
+  package var rowCount: UInt64 { ranges.reduce(0) { $0 + $1.rowCount } }
+
+  package func holds(_ rows: ClosedRange<UInt64>) -> Bool {
+    ranges.contains { $0.lowerBound <= rows.lowerBound && rows.upperBound < $0.upperBound }
+  }
+
+  /// The first run of numbers from `seq` to `last` that are not here.
+  package func gap(from seq: UInt64, through last: UInt64) -> ClosedRange<UInt64>? {
+    guard seq <= last else { return nil }
+    let gaps = RangeSet(seq..<last + 1).subtracting(self)
+    return gaps.ranges.first.map { $0.lowerBound...$0.upperBound - 1 }
+  }
+
+  /// The last run of numbers from 1 to `seq` that are not here.
+  package func gap(through seq: UInt64) -> ClosedRange<UInt64>? {
+    guard seq >= 1 else { return nil }
+    let gaps = RangeSet(1..<seq + 1).subtracting(self)
+    return gaps.ranges.last.map { $0.lowerBound...$0.upperBound - 1 }
+  }
+}
+
+extension Range<UInt64> {
+  package var rowCount: UInt64 { upperBound - lowerBound }
 }

@@ -49,12 +49,17 @@ package protocol DeliveryQueue: AnyObject, Sendable {
   /// All rows up to this one are delivered, quarantined or evicted at this destination. Eviction may move it
   /// at any time.
   var settledThrough: UInt64 { get }
+  /// The first run of stored rows that are not settled here, at or behind `seq` and clipped to begin there; nil
+  /// when there is none.
+  func pending(from seq: UInt64) -> ClosedRange<UInt64>?
+  /// The last such run at or before `seq`, clipped to end there; nil when there is none.
+  func pending(through seq: UInt64) -> ClosedRange<UInt64>?
   /// The commit that holds row `seq`, or where the next readable row is.
   func read(at seq: UInt64) -> DeliveryRead
   /// The descriptions that a commit's rows refer to; nil when every copy on the medium is damaged.
   func catalogue(_ id: UInt32) -> Catalogue?
-  /// Settles `rows`, which start right behind `settledThrough` or earlier (a range that is settled already is
-  /// ignored). Durable lazily: after a power cut the same rows may be sent again.
+  /// Settles what of `rows` is not settled yet, anywhere among the stored ones. Durable lazily: after a power cut
+  /// the same rows may be sent again.
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement)
   /// Called whenever rows were stored, instead of what was given before.
   func onStored(_ raise: @escaping @Sendable () -> Void)
