@@ -195,6 +195,8 @@ package enum ControlInterface {
 
     # The chip cannot be looked at.
     error ChipFailed (chip: string, cause: string)
+    # Scan: the bus cannot be asked at all.
+    error BusFailed (cause: string)
 
     # The configuration has mistakes; the running one stays.
     error ConfigInvalid (problems: []string)

@@ -30,6 +30,9 @@ final class ScanReplies: PendingReplies {
   private var tables: (any BusAnswers)?
   private var knownTables: [RegisterTable] = []
   private var ready: [JSONValue] = []
+  private var isAway = false
+  /// Why the bus cannot be asked at all.
+  private var obstacle: String?
   private var nextProgress: BootTime?
 
   /// `answers` are those to `probes` inquiries; `ask` gives nil while the bus takes no more.
@@ -45,6 +48,11 @@ final class ScanReplies: PendingReplies {
 
   func next(at now: BootTime) -> [UInt8]? {
     for (inquiry, finding) in probes.take() { judge(inquiry.unit, finding) }
+    if let obstacle {
+      cancel()
+      isFinished = true
+      return ControlMessage.error("\(ControlInterface.name).BusFailed", ["cause": .string(obstacle)])
+    }
     lookAtTables()
     if !ready.isEmpty { return message(ready.removeFirst(), now) }
     if probes.isFinished, nameless.isEmpty {
@@ -67,6 +75,7 @@ final class ScanReplies: PendingReplies {
 
   private func judge(_ unit: UInt8, _ finding: BusFinding) {
     asked += 1
+    defer { if case .failed(.disconnected, _) = finding { isAway = true } else { isAway = false } }
     switch finding {
     case .identity(let texts): take(Found(unit: unit, identity: texts))
     // A gateway between says that the unit behind it is not there (Modbus Application Protocol 1.1b3, 7).
@@ -77,6 +86,11 @@ final class ScanReplies: PendingReplies {
       trouble = cause
       take(Found(unit: unit, isGarbled: true))
     case .failed(.timeout, _): break
+    case .failed(.illegalFunction, let cause): obstacle = cause
+    case .failed(.disconnected, let cause):
+      trouble = cause
+      // From the start, or still: no other unit can be asked either.
+      if asked == 1 || isAway { obstacle = cause }
     case .failed(_, let cause): trouble = cause
     }
   }

@@ -28,6 +28,7 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "too many questions wait for bus \(Self.quoted(parameters["bus"])): try again"
     case .error("org.citygateway.ChipFailed", let parameters):
       "cannot look at chip \(Self.quoted(parameters["chip"])): \(parameters["cause"]?.string ?? "")"
+    case .error("org.citygateway.BusFailed", let parameters): parameters["cause"]?.string ?? ""
     case .error(let name, _): "the daemon answers \(name)"
     }
   }

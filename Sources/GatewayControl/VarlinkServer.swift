@@ -56,6 +56,8 @@ private struct ControlLoop {
   private var connections: [VarlinkConnection] = []
   /// No client is accepted before: there was no descriptor for it.
   private var acceptsFrom: BootTime
+  /// Given up to turn a client away when no other is left.
+  private let spare = SpareDescriptor()
 
   init(listener: UnixListener, service: ControlService, limits: VarlinkServer.Limits) {
     self.listener = listener
@@ -106,8 +108,9 @@ private struct ControlLoop {
       let mayChange = PeerCredentials(of: socket).map(mayChange) ?? false
       connections.append(VarlinkConnection(socket, mayChange: mayChange, limits: limits))
     } catch {
-      // No descriptor is free: the client waits in the backlog, and poll would report it without end.
-      acceptsFrom = now.advanced(by: .seconds(1))
+      // No descriptor is free. The client would wait in the backlog, and poll would report it without end.
+      JournalLog.write(.error, kind: "control", "\(error): a client is turned away")
+      if !listener.turnAway(giving: spare) { acceptsFrom = now.advanced(by: .seconds(1)) }
     }
   }
 

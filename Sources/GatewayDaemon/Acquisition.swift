@@ -87,6 +87,8 @@ final class Acquisition: Sendable {
       port: ends.1)
   }
 
+  func devices(on bus: Bus) -> [Device] { devices.filter { $0.config.bus == bus.config.name } }
+
   func bus(named name: String) -> Bus? { buses.first { $0.config.name == name } }
 
   /// The paths of the GPIO chips.

@@ -18,7 +18,8 @@ final class Commands: ControlDelegate {
 
   func report(onBus name: String) -> BusReport? {
     gateway.acquisition.bus(named: name).map {
-      BusReport(bus: StatusBoard.bus($0, at: SystemClock.boot), meter: $0.meter)
+      BusReport(
+        bus: StatusBoard.bus($0, gateway.acquisition.devices(on: $0), at: SystemClock.boot), meter: $0.meter)
     }
   }
 

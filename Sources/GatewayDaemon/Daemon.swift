@@ -47,6 +47,7 @@ package enum Daemon {
   private static func serve(_ options: DaemonOptions, _ config: GatewayConfig) -> Int32 {
     // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
     mallopt(Int32(M_ARENA_MAX), 1)
+    raiseDescriptorLimit()
     // What reading the configuration took is not needed again; the same after the start.
     malloc_trim(0)
     do {

@@ -20,7 +20,7 @@ enum StatusBoard {
 
   static func snapshot(_ inputs: Inputs) -> StatusSnapshot {
     let now = SystemClock.moment
-    let buses = inputs.acquisition.buses.map { bus($0, at: now.boot) }
+    let buses = inputs.acquisition.buses.map { bus($0, inputs.acquisition.devices(on: $0), at: now.boot) }
     let devices = inputs.acquisition.devices.map {
       StatusSnapshot.Device(name: $0.config.name, state: word($0.meter.state))
     }
@@ -44,12 +44,16 @@ enum StatusBoard {
       destinations: inputs.destinations)
   }
 
-  static func bus(_ bus: Acquisition.Bus, at now: BootTime) -> StatusSnapshot.Bus {
+  /// `devices`: those on this bus.
+  static func bus(_ bus: Acquisition.Bus, _ devices: [Acquisition.Device], at now: BootTime)
+    -> StatusSnapshot.Bus
+  {
     let meter = bus.meter
     let isStarting = meter.requests.load(ordering: .relaxed) == 0 && meter.lastError == nil
+    let isMute = !devices.isEmpty && devices.allSatisfy { $0.meter.state == .failed }
     return StatusSnapshot.Bus(
       name: bus.config.name, type: bus.config.link.word,
-      state: meter.isConnected || isStarting ? .ok : .warning,
+      state: (meter.isConnected || isStarting) && !isMute ? .ok : .warning,
       requests: meter.requests.load(ordering: .relaxed), errors: meter.errors.load(ordering: .relaxed),
       lastError: meter.lastError, utilisation: Double(meter.utilisationPermille(at: now)) / 1000,
       planned: meter.plannedPermille > 0 ? Double(meter.plannedPermille) / 1000 : nil)

@@ -36,11 +36,11 @@ package protocol Source: AnyObject {
   /// By how much all periods have to be longer, because the bus cannot keep them: 1 or more.
   var stretch: Double { get }
 
-  /// How long `answer` may take.
+  /// How long `answer` takes at most, given all the time that the bus's timeout allows.
   func time(for inquiry: BusInquiry) -> Duration
 
-  /// Asks the bus what a technician wants to know.
-  func answer(_ inquiry: BusInquiry) -> BusFinding
+  /// Asks the bus what a technician wants to know. `free`: the time until the next poll; nil while there is none.
+  func answer(_ inquiry: BusInquiry, within free: Duration?) -> BusFinding
 }
 
 extension Source {
@@ -50,7 +50,7 @@ extension Source {
 
   package func time(for inquiry: BusInquiry) -> Duration { .zero }
 
-  package func answer(_ inquiry: BusInquiry) -> BusFinding {
+  package func answer(_ inquiry: BusInquiry, within free: Duration?) -> BusFinding {
     .failed(.illegalFunction, cause: "this bus has no registers")
   }
 

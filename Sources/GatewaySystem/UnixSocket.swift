@@ -44,6 +44,16 @@ package final class UnixListener: Sendable {
   /// The group that the socket's file belongs to.
   package var group: UInt32 { file.group }
 
+  /// Lets the next client in and out again, so that it need not wait, when no descriptor is free but `spare`; whether
+  /// there was one.
+  package func turnAway(giving spare: SpareDescriptor) -> Bool {
+    spare.use {
+      let accepted = retrying { accept4(socket.number, nil, nil, Int32(SOCK_CLOEXEC.rawValue)) }
+      guard case .success(let number) = accepted else { return }
+      _ = FileDescriptor(owning: number)
+    }
+  }
+
   /// The next client's connection, non-blocking; nil when none is waiting. Throws EMFILE and its like when
   /// there is one but no room for it.
   package func accept() throws(SystemError) -> FileDescriptor? {
@@ -172,4 +182,22 @@ private func withAddress(_ path: String, _ call: (UnsafePointer<sockaddr>, sockl
   }
   if case .failure(let error) = result { return error.code }
   return nil
+}
+
+/// A descriptor kept in reserve, for one thread.
+package final class SpareDescriptor {
+  private var number: Int32
+
+  package init() { number = open("/dev/null", O_RDONLY | O_CLOEXEC) }
+
+  deinit { if number >= 0 { close(number) } }
+
+  /// Gives it up while `body` runs; false when it had none to give.
+  fileprivate func use(_ body: () -> Void) -> Bool {
+    guard number >= 0 else { return false }
+    close(number)
+    body()
+    number = open("/dev/null", O_RDONLY | O_CLOEXEC)
+    return true
+  }
 }

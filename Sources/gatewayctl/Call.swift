@@ -35,7 +35,8 @@ struct CallFailure: Error {
         .error("org.citygateway.UnknownChip", _):
         ExitCode.usage
       case .error("org.citygateway.BusOccupied", _): ExitCode.tryLater
-      case .error("org.citygateway.ChipFailed", _): ExitCode.unavailable
+      case .error("org.citygateway.ChipFailed", _), .error("org.citygateway.BusFailed", _):
+        ExitCode.unavailable
       case .error("org.citygateway.ConfigInvalid", _): ExitCode.configuration
       case .error: ExitCode.failure
       }

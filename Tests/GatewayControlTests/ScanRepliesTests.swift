@@ -63,6 +63,16 @@ import Testing
     #expect(all.last?["trouble"] == .string("the port is gone"))
   }
 
+  @Test func aBusThatCannotBeAskedEndsTheScanAtOnce() throws {
+    let replies = try scan { _ in
+      .failed(.disconnected, cause: "cannot open \"/dev/ttyS9\": No such file or directory")
+    }
+    let message = String(
+      decoding: try #require(replies.next(at: BootTime(microseconds: 0))), as: UTF8.self)
+    #expect(message.contains("org.citygateway.BusFailed") && message.contains("ttyS9"))
+    #expect(replies.isFinished)
+  }
+
   @Test func progressIsToldEachSecondAndNoOftener() throws {
     let replies = try scan { _ in nil }
     var told: [Int64] = []

@@ -156,7 +156,7 @@ import Testing
     try cabinet.wait("the scan to begin") { cabinet.requests.map { $0 > before } ?? false }
     #expect(try cabinet.control(["reload"]).code == 0)
     let output = scan.readAll(timeout: .seconds(60))
-    #expect(output.hasSuffix("last trouble: the bus was closed\n"), "\(output)")
+    #expect(output.hasSuffix("gatewayctl: the bus was closed\n"), "\(output)")
     scan.wait()
     #expect(try cabinet.control(["read", "lan", "1", "holding", "1", "--count", "1"]).code == 0)
     #expect(try cabinet.stop() == 0)

@@ -16,7 +16,7 @@ import Testing
       [.send(request.function == 0x2B ? Self.name(request) : request.rightAnswer)]
     }
     let bench = try Bench(lan(port: device.port))
-    #expect(bench.source.answer(.probe(unit: 7)) == .identity(["Eastron"]))
+    #expect(bench.source.answer(.probe(unit: 7), within: nil) == .identity(["Eastron"]))
     #expect(bench.poll().values == canopyValues())
   }
 
@@ -25,7 +25,7 @@ import Testing
       [.send(request.function == 0x2B ? Self.name(request) : request.exception(2))]
     }
     let bench = try Bench(lan(port: device.port))
-    #expect(bench.source.answer(.probe(unit: 7)) == .identity(["Eastron"]))
+    #expect(bench.source.answer(.probe(unit: 7), within: nil) == .identity(["Eastron"]))
   }
 
   /// A serial server hands over what a broken line brings, a few bytes every few milliseconds and without end.
@@ -38,7 +38,7 @@ import Testing
     }
     let bench = try Bench(lan(port: device.port))
     let began = SystemClock.boot
-    _ = bench.source.answer(.probe(unit: 7))
+    _ = bench.source.answer(.probe(unit: 7), within: nil)
     #expect(began.duration(to: SystemClock.boot) < .seconds(5))
   }
 
@@ -49,7 +49,10 @@ import Testing
     #expect(bench.poll().reasons == [.timeout, .timeout])
     let question = BusInquiry.read(unit: 9, table: .holding, address: 0, count: 1)
     #expect(
-      bench.source.answer(question) == .failed(.timeout, cause: "no answer within 2000 ms"))
+      bench.source.answer(question, within: nil)
+        == .failed(
+          .timeout, cause: "no answer within 2000 ms; polling leaves no more of the bus's timeout of 60000 ms"
+        ))
     #expect(began.duration(to: SystemClock.boot) < .seconds(10))
   }
 }

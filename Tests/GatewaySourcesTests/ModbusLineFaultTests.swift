@@ -91,7 +91,7 @@ import Testing
     let bench = try Bench(lan(port: device.port, timeout: .seconds(10)))
     // A device that answers is given its time.
     #expect(bench.poll().values == canopyValues())
-    #expect(bench.source.answer(.probe(unit: 7)) == .identity(["Maker", "P-7", "1.0"]))
+    #expect(bench.source.answer(.probe(unit: 7), within: nil) == .identity(["Maker", "P-7", "1.0"]))
     #expect(bench.poll().values == canopyValues())
   }
 
@@ -99,7 +99,7 @@ import Testing
     let lines = try ModbusLines.canopies()
     let bench = try lines.bench()
     #expect(bench.poll().values == ModbusLines.canopyValues())
-    #expect(bench.source.answer(.probe(unit: 7)) == .identity([]))
+    #expect(bench.source.answer(.probe(unit: 7), within: nil) == .identity([]))
     #expect(bench.poll().values == ModbusLines.canopyValues())
   }
 }

@@ -38,7 +38,7 @@ struct WireRequest: Sendable {
 
   func exception(_ code: UInt8) -> [UInt8] { frame([function | 0x80, code]) }
 
-  private func frame(_ body: [UInt8]) -> [UInt8] {
+  func frame(_ body: [UInt8]) -> [UInt8] {
     let length = body.count + 1
     return [bytes[0], bytes[1], 0, 0, UInt8(length >> 8), UInt8(length & 255), unit] + body
   }

@@ -15,7 +15,7 @@ extension ConfigCheck {
     case gpio, serial
   }
 
-  /// Each bus has a thread and two descriptors of its own, and libmodbus waits with select(2), which ends at 1024.
+  /// Each bus has a thread and some four descriptors of its own, and libmodbus waits with select(2), which ends at 1024.
   private static let mostBuses = 400
 
   func buses(_ nodes: [ConfigNode]) -> [CheckedBus] {
@@ -72,7 +72,7 @@ extension ConfigCheck {
       // A serial server has no port of its own that everybody knows.
       let (host, port) = keys.require("address", Self.address(port: nil)) ?? ("", 502)
       return .modbusRTUOverTCP(host: host, port: port, baud: keys.optional("baud", Self.baud) ?? 9600)
-    case .modbusRTU: return .modbusRTU(serialLine(&keys, format: "8E1"))
+    case .modbusRTU: return .modbusRTU(serialLine(&keys, format: "8E1", dataBits: 8))
     case .gpio: return .gpio(chip: keys.require("chip", Self.devicePath("/dev/gpiochip0")) ?? "")
     case .serial: return .serial(serialLine(&keys, format: "8N1"))
     }

@@ -58,7 +58,7 @@ extension ConfigCheck {
     if let bus, bus.config == nil { return device }
     if let profile, let bus = bus?.config, !profile.fits(bus, log) { return device }
     let kind = bus?.config?.link.places ?? .register
-    if kind == .register { registers(&keys, of: &device) }
+    if kind == .register { registers(&keys, of: &device, on: bus?.config) }
     // `ProfileCheck` has read both. What a profile that was not found would have brought is not missed.
     let isUnknown = keys.take("profile") != nil && profile == nil
     _ = keys.take("only")
@@ -80,8 +80,13 @@ extension ConfigCheck {
   }
 
   /// What a Modbus device has beside its points.
-  private func registers(_ keys: inout MappingReader, of device: inout DeviceConfig) {
-    device.unit = UInt8(keys.optional("unit", Self.modbusUnit) ?? 1)
+  private func registers(_ keys: inout MappingReader, of device: inout DeviceConfig, on bus: BusConfig?) {
+    let node = keys.take("unit")
+    device.unit = UInt8(node.flatMap { keys.read($0, "unit", Self.modbusUnit) } ?? 1)
+    // Modbus over Serial Line 1.02, section 2.2: nobody answers a broadcast, and 248 to 255 are reserved.
+    if let node, let bus, bus.link.isSerialLine, !(1...247).contains(device.unit) {
+      log.add(node, "on a serial line a unit is a whole number from 1 to 247, not \(device.unit)")
+    }
     device.maximumRegisters = keys.optional("max-registers", .integer(1...125)) ?? device.maximumRegisters
     device.readsGaps =
       keys.optional(
@@ -204,6 +209,13 @@ extension ConfigCheck {
 enum PlaceKind { case register, line, field }
 
 extension BusConfig.Link {
+  fileprivate var isSerialLine: Bool {
+    switch self {
+    case .modbusRTU, .modbusRTUOverTCP: true
+    case .modbusTCP, .gpio, .serial: false
+    }
+  }
+
   var places: PlaceKind {
     switch self {
     case .modbusTCP, .modbusRTU, .modbusRTUOverTCP: .register

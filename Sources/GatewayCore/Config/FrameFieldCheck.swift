@@ -78,15 +78,19 @@ struct FrameFieldCheck {
     let width = isOneByte ? 1 : layout.type.registers * 2
     // The decoder knows bit fields of words; a byte is the low half of one.
     if layout.type == .uint8, layout.bitCount > 0 { layout.type = .uint16 }
-    if let node, let first { checkEnd(first + width, config, node) }
+    if let node, let first { checkPlace(first..<first + width, config, node) }
     return FrameField(place: .bytes(FrameBytes(first: first ?? 0, width: width, layout: layout)))
   }
 
-  private func checkEnd(_ end: Int, _ config: FrameConfig, _ node: ConfigNode) {
-    guard case .binary(let frame) = config.shape, case .fixed(let length) = frame.length, end > length else {
-      return
+  private func checkPlace(_ bytes: Range<Int>, _ config: FrameConfig, _ node: ConfigNode) {
+    guard case .binary(let frame) = config.shape, case .fixed(let length) = frame.length else { return }
+    let (last, trailer) = (bytes.upperBound - 1, length - frame.trailer)
+    if last >= length {
+      log.add(node, "the value would end at byte \(last); the last one of the frame is \(length - 1)")
+    } else if last >= trailer, trailer > 0 {
+      log.add(
+        node, "the value would end at byte \(last); from byte \(trailer) on stand the checksum and the end")
     }
-    log.add(node, "the value would end at byte \(end - 1); the last one of the frame is \(length - 1)")
   }
 
   private func request(_ keys: inout MappingReader, _ frame: FrameCheck.Checked) -> [UInt8] {

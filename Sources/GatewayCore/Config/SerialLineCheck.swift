@@ -1,10 +1,15 @@
 /// A serial port's keys, the same for every bus that has one.
 extension ConfigCheck {
   /// `format` is what the protocol's specification has where the file says nothing.
-  func serialLine(_ keys: inout MappingReader, format: String) -> SerialLine {
+  /// `dataBits`: those that the protocol needs; nil where it takes any.
+  func serialLine(_ keys: inout MappingReader, format: String, dataBits: Int? = nil) -> SerialLine {
     var line = SerialLine(device: keys.require("device", Self.devicePath("/dev/ttyS1")) ?? "")
     line.baud = keys.optional("baud", Self.baud) ?? line.baud
-    let framing = keys.optional("format", Self.format) ?? Self.framing(format)
+    let node = keys.take("format")
+    let framing = node.flatMap { keys.read($0, "format", Self.format) } ?? Self.framing(format)
+    if let node, let dataBits, let framing, framing.0 != dataBits {
+      log.add(node, "Modbus RTU sends bytes and needs \(dataBits) data bits: \(quoted(format)), 8N1 or 8N2")
+    }
     if let framing { (line.dataBits, line.parity, line.stopBits) = framing }
     line.rs485 =
       keys.optional(

@@ -19,7 +19,9 @@ package struct OrderGuess: Equatable, Sendable {
   package static func ranked(_ type: RegisterType, _ words: [UInt16]) -> [OrderGuess] {
     layouts(of: type).map { word, layout, rarity in
       let readings = readings(layout, words)
-      let strangeness = readings.map { Self.strangeness(of: $0, type) }.reduce(rarity, +)
+      // The mean: registers side by side say much the same, and are no independent witnesses.
+      let strangeness =
+        rarity + readings.map { Self.strangeness(of: $0, type) }.reduce(0, +) / Double(max(readings.count, 1))
       return OrderGuess(word: word, layout: layout, readings: readings, strangeness: strangeness)
     }.enumerated()
       // The sort is not stable by promise; the table's order decides among equals.

@@ -124,11 +124,3 @@ struct ListeningPort: ~Copyable, Sendable {
     }
   }
 }
-
-/// A field of thousands of connections needs more descriptors than the usual 1024.
-func raiseDescriptorLimit() {
-  var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-  limit.rlim_cur = limit.rlim_max
-  _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}

@@ -3,14 +3,14 @@ internal import GatewaySystem
 
 /// A technician's questions to a Modbus bus, asked between two polls.
 extension ModbusSource {
-  /// A stranger is given as long as most devices need, even where that is more than the neighbours' tenth.
+  /// A stranger is given as long as most devices need, even where neither a rest of the bus nor the neighbours' tenth
+  /// is as long.
   private static let strangersDue = Duration.milliseconds(50)
 
-  /// What it is expected to take: a device that answers takes as long as it took so far, a stranger may take all
-  /// the time that it is given.
+  /// A device that answers takes as long as it took so far, a stranger may take the whole timeout.
   package func time(for inquiry: BusInquiry) -> Duration {
     let device = healths.first { $0.unit == inquiry.unit && $0.breaker.trusts }
-    let wait = device?.latency ?? patience(forUnit: inquiry.unit)
+    let wait = device?.latency ?? bus.timeout
     switch inquiry {
     case .read(_, let table, _, let count): return plan.timing.time(table, count: Int(count)) + wait
     // One read, and two questions for its identity.
@@ -18,11 +18,11 @@ extension ModbusSource {
     }
   }
 
-  package func answer(_ inquiry: BusInquiry) -> BusFinding {
+  package func answer(_ inquiry: BusInquiry, within free: Duration?) -> BusFinding {
     guard isReachable(at: SystemClock.boot) else {
       return .failed(.disconnected, cause: meter.lastError ?? "cannot \(bus.link.verb)")
     }
-    let patience = patience(forUnit: inquiry.unit)
+    let patience = patience(for: inquiry, within: free)
     do throws(ModbusFailure) {
       switch inquiry {
       case .read(let unit, let table, let address, let count):
@@ -33,15 +33,27 @@ extension ModbusSource {
       }
     } catch {
       if case .exception(let code) = error { return .exception(code) }
-      return .failed(error.reason, cause: error.cause(patience: patience))
+      return .failed(error.reason, cause: cause(error, patience))
     }
   }
 
-  /// A stranger may cost no more than a dead device does, but is given the time that most devices need: the
-  /// technician who scans a fast bus wants to find the slow ones too.
-  private func patience(forUnit unit: UInt8) -> Duration {
-    let isTrusted = healths.contains { $0.unit == unit && $0.breaker.trusts }
-    return isTrusted ? bus.timeout : min(bus.timeout, max(load.bearable(), Self.strangersDue))
+  private func cause(_ failure: ModbusFailure, _ patience: Duration) -> String {
+    let cause = failure.cause(patience: patience)
+    guard case .timeout(foreign: false) = failure, patience < bus.timeout else { return cause }
+    return cause
+      + "; polling leaves no more of the bus's timeout of \(bus.timeout.microseconds / 1000) ms"
+  }
+
+  /// A stranger is given the time that the bus has anyway, and may cost its neighbours what a dead device does: the
+  /// technician who scans a bus wants to find the slow ones too.
+  private func patience(for inquiry: BusInquiry, within free: Duration?) -> Duration {
+    guard !healths.contains(where: { $0.unit == inquiry.unit && $0.breaker.trusts }) else {
+      return bus.timeout
+    }
+    // Where nobody answers there is nobody to wait with.
+    let isAlive = healths.contains { $0.breaker.trusts }
+    let rest = isAlive ? free.map { $0 - (time(for: inquiry) - bus.timeout) } ?? bus.timeout : .zero
+    return min(bus.timeout, max(rest, load.bearable(), Self.strangersDue))
   }
 
   /// Whatever a unit answers, it is there; then it is asked what it is.
@@ -51,7 +63,9 @@ extension ModbusSource {
       // 10 and 11 come from a gateway that found nobody (Application Protocol 1.1b3, section 7).
       guard case .exception(let code) = error, code != 10, code != 11 else { throw error }
     }
-    let identity = (try? master.identify(unit, patience: patience)) ?? []
+    // It may not answer this one: then no more than what its first answer took is lost.
+    let due = min(patience, max(load.bearable(), Self.strangersDue, master.latency * 2))
+    let identity = (try? master.identify(unit, patience: due)) ?? []
     return .identity(identity)
   }
 

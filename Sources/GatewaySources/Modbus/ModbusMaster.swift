@@ -89,8 +89,9 @@ struct ModbusMaster: ~Copyable {
 
   /// Asks a question whose answer can be none of those that the unit owes; afterwards it owes none.
   private mutating func mark(_ request: ModbusRequest, patience: Duration) throws(ModbusFailure) {
+    // So much is owed that no question could be told from it: nothing came, and nothing is asked.
     guard let marker = owed.marker(for: request, random: .random(in: 0..<1)) else {
-      throw .timeout(foreign: true)
+      throw .timeout(foreign: false)
     }
     do throws(ModbusFailure) { try ask(marker, patience: patience) } catch {
       guard case .exception = error else { throw error }
@@ -98,7 +99,7 @@ struct ModbusMaster: ~Copyable {
       // own answer is yet to come.
       guard marker.table != request.table else {
         owed.owe(marker, until: lateness(patience))
-        throw .timeout(foreign: true)
+        throw .timeout(foreign: false)
       }
     }
     owed.clear(unit: request.unit)

@@ -96,7 +96,7 @@ struct ReceiveBuffer: ~Copyable {
     var kind = kind
     if let unit {
       if isAnswer(length), owed.owes(unit: unit, function: bytes[1] & 0x7F) { kind = .late }
-      note(kind)
+      note(kind, length: length)
       if heard.count < Self.mostHeard { heard.append(unit) }
     } else if !hasNotedNoise {
       // Once for a question, not for each byte of it.
@@ -112,5 +112,9 @@ struct ReceiveBuffer: ~Copyable {
     isRTU && (bytes[1] & 0x80 != 0 || length == 5 + Int(bytes[2]))
   }
 
-  func note(_ kind: BusErrorKind) { meter.record(kind, frame: received, at: SystemClock.moment) }
+  /// With the frame of `length` bytes at the start, or all that there is where no frame can be told.
+  func note(_ kind: BusErrorKind, length: Int? = nil) {
+    let frame = UnsafeRawBufferPointer(rebasing: received[..<min(length ?? filled, filled)])
+    meter.record(kind, frame: frame, at: SystemClock.moment)
+  }
 }

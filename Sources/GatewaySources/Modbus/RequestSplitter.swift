@@ -11,6 +11,8 @@ struct RequestSplitter {
   private static let mostReads = 18
   /// A register that was illegal while the device started may not be so for ever; it stays alone all the same.
   private static let secondLook = Duration.seconds(30)
+  /// A device that refuses everything is starting, most likely; what looking again costs is bounded by `mostReads`.
+  private static let secondSplit = Duration.seconds(5)
 
   private let whole: RequestParts
   private var parts: RequestParts
@@ -106,7 +108,7 @@ struct RequestSplitter {
   private mutating func finish(_ walk: Walk, at now: BootTime) {
     guard walk.hasRead || !walk.isComplete else {
       (parts, isUnsettled) = (whole, false)
-      nextSplit = now.advanced(by: Self.secondLook)
+      nextSplit = now.advanced(by: Self.secondSplit)
       return
     }
     parts.settle(walk.tried, isComplete: walk.isComplete)
