@@ -1,8 +1,7 @@
 private import CZlib
 package import GatewayCore
 
-/// Compresses batches to gzip (RFC 1952), one after the other in the same memory. Relies on zlib; the only file
-/// that imports it.
+/// Compresses batches to gzip (RFC 1952), one after the other in the same memory. Relies on zlib.
 package struct GzipEncoder: ~Copyable {
   // zlib keeps a pointer back to its stream: it must not move.
   private let stream: UnsafeMutablePointer<z_stream>
