@@ -118,7 +118,7 @@ final class VarlinkConnection {
     precondition(!hasOutput, "BUG: a reply while another waits")
     output = bytes
     sent = 0
-    deadline = bytes.isEmpty ? nil : now.advanced(by: patience)
+    deadline = bytes.isEmpty ? nil : now.advanced(by: pending?.patience ?? patience)
     flush(now)
   }
 
@@ -128,7 +128,7 @@ final class VarlinkConnection {
       switch result {
       case .success(let count):
         sent += count
-        deadline = now.advanced(by: patience)
+        deadline = now.advanced(by: pending?.patience ?? patience)
       case .failure(let error) where error.code == EAGAIN: return
       case .failure: return finish()
       }

@@ -9,6 +9,8 @@ package struct DaemonOptions: Equatable, Sendable {
   package var socketPath: String
   /// Where relative names of secrets are looked for first; nil outside systemd.
   package var credentialsDirectory: String?
+  /// Where sysfs is mounted.
+  package var sysfs: String
   package var checksOnly = false
   package var showsVersion = false
   package var showsHelp = false
@@ -30,6 +32,7 @@ package struct DaemonOptions: Equatable, Sendable {
     stateDirectory = environment("STATE_DIRECTORY") ?? "/var/lib/gateway"
     socketPath = (environment("RUNTIME_DIRECTORY") ?? "/run/gateway") + "/control.sock"
     credentialsDirectory = environment("CREDENTIALS_DIRECTORY")
+    sysfs = environment("GATEWAY_SYSFS") ?? "/sys"
   }
 
   package mutating func parse(_ arguments: [String]) throws(UsageError) {

@@ -64,6 +64,9 @@ package final class Gateway: Sendable {
   private let evictedBefore: UInt64
   private let writerHeartbeat = Heartbeat(name: "store")
   private let controlHeartbeat = Heartbeat(name: "control")
+  private let flash: FlashWatch
+  /// Where rows are carried out by hand.
+  let carryDesk = CarryDesk()
   private let running: Mutex<Running>
   private let reloading = Mutex(())
   private let control = Mutex<VarlinkServer?>(nil)
@@ -83,6 +86,7 @@ package final class Gateway: Sendable {
     } catch {
       throw .store(error)
     }
+    flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     do throws(SystemError) {
       evictedBefore = store.overallBooks.evicted
       for note in store.notes { JournalLog.line(.warning, "store: \(note)") }
@@ -152,7 +156,24 @@ package final class Gateway: Sendable {
     }
   }
 
-  package func refreshClock() { clock.refresh() }
+  /// What wants a look about once a second.
+  package func refreshClock() {
+    clock.refresh()
+    flash.look(at: store)
+    acquisition.pipeline.spaceCommits(by: flash.leastCommitInterval)
+  }
+
+  package var storeReport: StoreReport {
+    flash.report(of: store, running.withLock { $0.config.store }, fault: writer.fault)
+  }
+
+  var id: String { running.withLock { $0.config.id } }
+
+  /// For whom rows are kept.
+  var queues: [(name: String, queue: any DeliveryQueue)] {
+    let names = running.withLock { $0.config.destinations.map(\.name) }
+    return (names.isEmpty ? [DeliveryLedger.nobody] : names).map { ($0, store.queue(for: $0)) }
+  }
 
   /// Every worker's sign of life, for the watchdog.
   package var heartbeats: [Heartbeat] {
@@ -179,7 +200,8 @@ package final class Gateway: Sendable {
           capacity: usage.capacity, used: usage.used, oldest: usage.oldest, commits: usage.commits,
           bytesWritten: usage.bytesWritten, fault: writer.fault ?? usage.fault),
         accounting: accounting, lostSinceStart: books.evicted - min(evictedBefore, books.evicted),
-        destinations: running.uplinks.compactMap(destination), notes: running.notes))
+        destinations: running.uplinks.compactMap(destination), flash: flash.life,
+        notes: running.notes))
   }
 
   private func destination(_ uplink: Uplink) -> StatusSnapshot.Destination? {
@@ -253,6 +275,7 @@ package final class Gateway: Sendable {
     var server: VarlinkServer?
     control.withLock { swap(&$0, &server) }
     server?.stop()
+    carryDesk.close()
     reloading.withLock { _ in
       let last = running.withLock { $0 }
       for uplink in last.uplinks { uplink.forwarder.requestStop() }
