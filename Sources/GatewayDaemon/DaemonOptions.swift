@@ -1,4 +1,4 @@
-package import GatewayCore
+internal import GatewayCore
 package import GatewayYAML
 internal import Glibc
 
@@ -65,9 +65,10 @@ package struct DaemonOptions: Equatable, Sendable {
     return slash == configPath.startIndex ? "/" : String(configPath[..<slash])
   }
 
-  package func loadConfiguration() -> Result<GatewayConfig, ConfigFile.Failure> {
+  package func loadConfiguration() -> Result<LoadedConfig, ConfigFile.Failure> {
     do throws(ConfigFile.Failure) {
-      return .success(try ConfigFile.load(path: configPath))
+      let (config, bytes) = try ConfigFile.loadWithBytes(path: configPath)
+      return .success(LoadedConfig(config: config, bytes: bytes))
     } catch {
       return .failure(error)
     }

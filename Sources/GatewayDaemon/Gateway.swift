@@ -49,6 +49,8 @@ package final class Gateway: Sendable {
     var acquisition: Acquisition
     var uplinks: [Uplink]
     var notes: [String] = []
+    /// Why the configuration is not the file's.
+    var remark: String?
   }
 
   private let options: DaemonOptions
@@ -71,8 +73,9 @@ package final class Gateway: Sendable {
   private let reloading = Mutex(())
   private let control = Mutex<VarlinkServer?>(nil)
 
-  /// Opens the store, takes up what it knows, and starts everything but the control socket.
-  package init(options: DaemonOptions, config: GatewayConfig) throws(StartFailure) {
+  /// Opens the store, takes up what it knows, and starts everything but the control socket. `remark`: why `config` is
+  /// not what the file says.
+  package init(options: DaemonOptions, config: GatewayConfig, remark: String? = nil) throws(StartFailure) {
     self.options = options
     let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
     do throws(SystemError) { try makeDirectory(options.stateDirectory) } catch {
@@ -100,7 +103,7 @@ package final class Gateway: Sendable {
       let remainder = Self.takeUp(store, queue: queue, catalogue: acquisition.catalogue)
       totals.takeUp(remainder.state)
       let uplinks = try Self.uplinks(config, options, store)
-      running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks))
+      running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks, remark: remark))
       writer.retain(config.store.retain)
       try writer.start()
       for uplink in uplinks { try uplink.forwarder.start() }
@@ -201,7 +204,7 @@ package final class Gateway: Sendable {
           bytesWritten: usage.bytesWritten, fault: writer.fault ?? usage.fault),
         accounting: accounting, lostSinceStart: books.evicted - min(evictedBefore, books.evicted),
         destinations: running.uplinks.compactMap(destination), flash: flash.life,
-        notes: running.notes))
+        notes: (running.remark.map { [$0] } ?? []) + running.notes))
   }
 
   private func destination(_ uplink: Uplink) -> StatusSnapshot.Destination? {
@@ -233,9 +236,11 @@ package final class Gateway: Sendable {
         for line in lines { JournalLog.line(.error, line) }
         running.withLock { $0.notes = ["the last reload was refused: \(lines.first ?? "")"] }
         return lines
-      case .success(let config):
+      case .success(let loaded):
+        let config = loaded.config
         do {
           try adopt(config)
+          LastGoodConfig.keep(loaded.bytes, in: options.stateDirectory)
           JournalLog.line(.notice, "configuration reloaded: \(config.summary)")
           return []
         } catch {
