@@ -64,25 +64,34 @@ final class Export: ExportedBatches, Carrying {
     var batch = SealedBatch()
     var next: UInt64 = 1
     while let run = queue.pending(from: next), run.lowerBound <= end {
-      next = run.lowerBound
-      builder.restart(at: next)
-      let last = min(run.upperBound, end)
-      while next <= last {
-        builder.fill(rowLimit: Int(min(UInt64(Self.mostRows), last - next + 1)))
-        if builder.rows != nil {
-          builder.seal(into: &batch)
-          guard waitForRoom() else { return }
-          put(batch)
-          next = batch.rows.upperBound + 1
-        } else if let lost = builder.lost {
-          state.withLock { $0.lost += min(lost.upperBound, last) - lost.lowerBound + 1 }
-          builder.skipLost()
-          next = lost.upperBound + 1
-        } else {
-          return
-        }
+      guard walk(run.lowerBound...min(run.upperBound, end), &builder, &batch) else { return }
+      // A fresh look: what was delivered or evicted meanwhile is passed over.
+      next = min(run.upperBound, end) + 1
+    }
+  }
+
+  /// False when nobody wants any more.
+  private func walk(
+    _ run: ClosedRange<UInt64>, _ builder: inout BatchBuilder, _ batch: inout SealedBatch
+  ) -> Bool {
+    var next = run.lowerBound
+    builder.restart(at: next)
+    while next <= run.upperBound {
+      builder.fill(rowLimit: Int(min(UInt64(Self.mostRows), run.upperBound - next + 1)))
+      if builder.rows != nil {
+        builder.seal(into: &batch)
+        guard waitForRoom() else { return false }
+        put(batch)
+        next = batch.rows.upperBound + 1
+      } else if let lost = builder.lost {
+        state.withLock { $0.lost += min(lost.upperBound, run.upperBound) - lost.lowerBound + 1 }
+        builder.skipLost()
+        next = lost.upperBound + 1
+      } else {
+        return false
       }
     }
+    return true
   }
 
   private func put(_ batch: borrowing SealedBatch) {

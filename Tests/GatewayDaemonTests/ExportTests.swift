@@ -68,7 +68,7 @@ import Testing
     #expect(cabinet.count("delivered") == 0)
     try cabinet.platform.comeUp()
     try cabinet.wait("all rows at the platform") {
-      cabinet.platform.stats.unique >= UInt64(export.rows.count)
+      cabinet.platform.rows(of: export.stream).count >= export.rows.count
     }
     let rows = Dictionary(
       uniqueKeysWithValues: cabinet.platform.rows(of: export.stream).map { ($0.seq, $0.text) })
@@ -172,6 +172,60 @@ import Testing
     #expect(try cabinet.stop() == 0)
   }
 
+  /// `gatewayctl export` on a stick that lies, fails or hangs, which a library plays that stands before libc.
+  private func export(
+    _ cabinet: Cabinet, _ path: String, stick: String
+  ) throws -> ChildProcess {
+    let library = "\(cabinet.directory)/stick.so"
+    if access(library, F_OK) != 0 {
+      let source = "\(cabinet.directory)/stick.c"
+      let file = try FileDescriptor.open(source, O_CREAT | O_WRONLY)
+      _ = Array(badStick.utf8).withUnsafeBytes { file.writeAll($0, at: 0) }
+      let build = "for c in cc clang gcc; do $c -shared -fPIC -o \(library) \(source) && exit 0; done; exit 1"
+      let compiler = try ChildProcess("/bin/sh", ["-c", build], mergesErrors: true)
+      let output = compiler.readAll(timeout: .seconds(60))
+      #expect(compiler.wait().status == 0, "\(output)")
+    }
+    return try ChildProcess(
+      try Cabinet.program("gatewayctl"),
+      ["--socket", cabinet.socketPath, "export", path, "--mark-delivered"],
+      environment: ["LD_PRELOAD": library, "STICK": stick], mergesErrors: true)
+  }
+
+  @Test func aStickThatLiesOrFailsIsNotTrusted() throws {
+    let cabinet = try cabinetWithDeadModem()
+    let path = file(of: cabinet)
+    for (stick, cause) in [
+      ("lies", "use \"\(path)\": what the medium gives back is not what was written to it; take another"),
+      ("forgets", "use \"\(path)\": what the medium gives back is not what was written to it; take another"),
+      ("fails", "synchronise \"\(path)\": Input/output error"),
+    ] {
+      let process = try export(cabinet, path, stick: stick)
+      #expect(process.readAll(timeout: .seconds(60)) == "gatewayctl: cannot \(cause)\n")
+      #expect(process.wait().status == 74)
+      #expect(!names(in: cabinet.directory).contains { $0.hasPrefix("export") }, "\(stick)")
+      #expect(cabinet.count("delivered") == 0)
+    }
+    let process = try export(cabinet, path, stick: "works")
+    #expect(process.wait().status == 0)
+    #expect(cabinet.count("delivered") ?? 0 > 0)
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM]) func whoGivesUpLeavesNoDraft(signal: Int32) throws {
+    let cabinet = try cabinetWithDeadModem()
+    let path = file(of: cabinet)
+    let process = try export(cabinet, path, stick: "hangs")
+    try cabinet.wait("the stick to hang") { access("\(path).hangs", F_OK) == 0 }
+    #expect(access("\(path).partial", F_OK) == 0)
+    process.kill(signal)
+    #expect(process.wait().status == 128 + signal)
+    #expect(access("\(path).partial", F_OK) != 0)
+    #expect(access(path, F_OK) != 0)
+    #expect(cabinet.count("delivered") == 0)
+    #expect(try cabinet.stop() == 0)
+  }
+
   @Test func nothingIsMarkedThatIsNotInAWholeFileWheneverTheExportIsKilled() throws {
     let seed = UInt64.random(in: .min ... .max)
     var dice = SplitMix(seed: seed)
@@ -257,6 +311,50 @@ import Testing
     #expect(try cabinet.stop() == 0)
   }
 }
+
+/// What `STICK` says happens to a file whose name ends with `.partial`: reads give a byte that was not written, or
+/// end early; fsync fails, or tells that it was called and never returns.
+private let badStick = """
+  #define _GNU_SOURCE
+  #include <dlfcn.h>
+  #include <errno.h>
+  #include <fcntl.h>
+  #include <stdio.h>
+  #include <stdlib.h>
+  #include <string.h>
+  #include <unistd.h>
+
+  static int is_draft(int descriptor, char *path, const char *what) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, path, 4000);
+    if (length < 8) return 0;
+    path[length] = 0;
+    return strcmp(path + length - 8, ".partial") == 0 && strcmp(getenv("STICK"), what) == 0;
+  }
+
+  ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) {
+    char path[4096];
+    ssize_t (*next)(int, void *, size_t, off_t) = dlsym(RTLD_NEXT, "pread");
+    ssize_t result = next(descriptor, bytes, count, offset);
+    if (result > 100 && is_draft(descriptor, path, "lies")) ((char *)bytes)[result / 2] ^= 16;
+    if (result > 0 && is_draft(descriptor, path, "forgets")) return offset == 0 && result > 1 ? result - 1 : 0;
+    return result;
+  }
+
+  int fsync(int descriptor) {
+    char path[4096];
+    if (is_draft(descriptor, path, "fails")) { errno = EIO; return -1; }
+    if (is_draft(descriptor, path, "hangs")) {
+      strcpy(path + strlen(path) - 8, ".hangs");
+      close(open(path, O_CREAT | O_WRONLY, 0600));
+      while (1) pause();
+    }
+    int (*next)(int) = dlsym(RTLD_NEXT, "fsync");
+    return next(descriptor);
+  }
+
+  """
 
 /// An export as a stranger reads it: gzip, a batch a line.
 struct ExportedFile {

@@ -49,7 +49,7 @@ package struct ExportSummary: Equatable, Sendable {
     } else {
       lines.append("no row is undelivered; nothing was written")
     }
-    if lost > 0 { add("\(Quantities.grouped(lost)) rows are destroyed in the store", .doubtful) }
+    if lost > 0 { add("\(Quantities.grouped(lost)) rows could not be read from the store", .doubtful) }
     if let marked { add("\(Quantities.grouped(marked)) rows marked as delivered") }
     if refused > 0 {
       add("\(Quantities.grouped(refused)) rows not marked: they are not stored any more", .doubtful)

@@ -49,7 +49,8 @@ package struct FlashLife: Equatable, Sendable {
       causes.append("\(spare > 2 ? 90 : 80) % of its spare blocks are used")
     }
     let advice = state == .critical ? "replace it now" : "replace it within months"
-    return "flash \(device): \(causes.joined(separator: " and ")), \(advice); rows are stored every "
-      + "\(Self.stretchedCommit.components.seconds) s at most to save it"
+    return
+      "flash \(device): \(causes.joined(separator: " and ")), \(advice); rows are stored no more often than "
+      + "every \(Self.stretchedCommit.components.seconds) s to save it"
   }
 }

@@ -27,10 +27,10 @@ import Testing
     #expect(
       FlashLife(device: "mmcblk0", usedTenths: 10, preEndOfLife: 2).sentence
         == "flash mmcblk0: more than 90 % of its life is used and 80 % of its spare blocks are used, "
-        + "replace it within months; rows are stored every 10 s at most to save it")
+        + "replace it within months; rows are stored no more often than every 10 s to save it")
     #expect(
       FlashLife(device: "mmcblk0", usedTenths: 11, preEndOfLife: 1).sentence
-        == "flash mmcblk0: all of its life is used, replace it now; rows are stored every 10 s at most to save it"
+        == "flash mmcblk0: all of its life is used, replace it now; rows are stored no more often than every 10 s to save it"
     )
   }
 }
