@@ -1,3 +1,4 @@
+import GatewayControl
 import GatewayCore
 import GatewayGzip
 import GatewaySimulator
@@ -279,6 +280,37 @@ import Testing
     #expect(cabinet.count("delivered") == 0)
     try cabinet.platform.comeUp()
     try cabinet.expectBooksToBalance()
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test func whatWasCarriedOutIsMarkedAfterARestartTooButUnderItsOwnStreamOnly() throws {
+    let cabinet = try cabinetWithDeadModem()
+    let path = file(of: cabinet)
+    #expect(try cabinet.control(["export", path]).code == 0)
+    let export = try ExportedFile(path)
+    cabinet.killHard()
+    try cabinet.startAndWait()
+    func mark(_ stream: String) throws -> JSONValue {
+      var client = try VarlinkClient(path: cabinet.socketPath, timeout: .seconds(60))
+      let run = JSONValue.object([
+        "stream": .string(stream), "first": .signed(1), "last": .signed(Int64(export.rows.count)),
+      ])
+      return try client.call(
+        VarlinkCall(
+          method: "org.citygateway.MarkDelivered",
+          parameters: .object(["destination": .string("platform"), "runs": .array([run])]))
+      ).parameters
+    }
+    let other = try mark("0123456789abcdef")
+    #expect(other["marked"] == .signed(0))
+    #expect(other["refused"] == .signed(Int64(export.rows.count)))
+    #expect(cabinet.count("delivered") == 0)
+    #expect(try mark(export.stream)["marked"] == .signed(Int64(export.rows.count)))
+    #expect(cabinet.count("delivered") == UInt64(export.rows.count))
+    #expect(try cabinet.stop() == 0)
+    // What was settled stays so.
+    try cabinet.startAndWait()
+    #expect(cabinet.count("delivered") == UInt64(export.rows.count))
     #expect(try cabinet.stop() == 0)
   }
 
