@@ -19,8 +19,8 @@ func program(_ name: String, _ below: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: below, swiftSettings: house)
 }
 
-func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
-  .testTarget(name: "\(name)Tests", dependencies: below, swiftSettings: house)
+func tests(_ name: String, _ below: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(name: "\(name)Tests", dependencies: below, exclude: exclude, swiftSettings: house)
 }
 
 func library(_ name: String, pkgConfig: String, apt: String) -> Target {
@@ -83,23 +83,21 @@ let package = Package(
 
     tests("GatewayCore", ["GatewayCore"]),
     tests("GatewaySystem", ["GatewaySystem", "GatewayCore", "GatewaySimulator"]),
-    .testTarget(
-      name: "GatewayYAMLTests", dependencies: ["GatewayYAML", "GatewaySystem", "GatewayCore"],
-      exclude: ["Fixtures"], swiftSettings: house),
+    tests("GatewayYAML", ["GatewayYAML", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
-    tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"]),
+    tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewayGzip", ["GatewayGzip", "GatewayCore"]),
     tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayControl", ["GatewayControl", "GatewaySystem", "GatewayCore"]),
     tests("GatewaySimulator", ["GatewaySimulator", "GatewaySystem", "GatewayCore"]),
-    .testTarget(
-      name: "GatewayDaemonTests",
-      dependencies: [
+    tests(
+      "GatewayDaemon",
+      [
         "GatewayDaemon", "GatewaySimulator", "GatewaySystem", "GatewayCore", "GatewayYAML",
         "GatewaySources", "GatewayStore", "GatewayControl", "GatewayGzip", "gatewayd", "gatewayctl",
         "gateway-sim",
       ],
-      exclude: ["pymodbus_device.py"], swiftSettings: house),
+      exclude: ["pymodbus_device.py"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -67,6 +67,7 @@ final class StoreWriter: Sendable {
       if write(commit, usesCheckpoint: usesCheckpoint) {
         journalBytes = usesCheckpoint ? 0 : journalBytes + commit.journal.count
         queue.removeFirst()
+        store.packOldSegments()
       } else if stopping.load(ordering: .acquiring) {
         return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")
       } else {

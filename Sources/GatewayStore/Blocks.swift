@@ -51,6 +51,9 @@ struct SegmentHeader: Equatable {
   var time: Timestamp
   /// Begun in the middle of a checkpoint's life, because another slot failed: a replay starts further back.
   var isContinuation: Bool
+  /// Of a packed segment, which takes the place of all older ones that begin with one of its rows: their number
+  /// (see `Packing`). 0: an ordinary segment.
+  var packedRows: UInt32 = 0
   var version = StoreFormat.version
 
   func append(to buffer: inout ByteBuffer) {
@@ -65,7 +68,7 @@ struct SegmentHeader: Equatable {
     buffer.append(boot)
     buffer.append(fixed: time.microseconds)
     buffer.append(fixed: UInt32(isContinuation ? 1 : 0))
-    buffer.append(fixed: UInt32(0))
+    buffer.append(fixed: packedRows)
     buffer.seal(crcAt: start + 8, over: start + 12..<start + Self.size)
     buffer.padToBlock()
   }
@@ -85,7 +88,8 @@ struct SegmentHeader: Equatable {
       SegmentHeader(
         id: id, firstSeq: firstSeq, stream: StreamID(bits: bytes.number(at: 32)),
         boot: bytes.boot(at: 40), time: Timestamp(microseconds: bytes.number(at: 56)),
-        isContinuation: bytes.number(UInt32.self, at: 64) & 1 != 0, version: bytes.number(at: 12)))
+        isContinuation: bytes.number(UInt32.self, at: 64) & 1 != 0,
+        packedRows: bytes.number(at: 68), version: bytes.number(at: 12)))
   }
 }
 

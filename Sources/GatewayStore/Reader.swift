@@ -37,8 +37,8 @@ extension DurableStore {
   }
 
   /// The commit at `entry`; nil when the medium does not give it back as it was written.
-  private func readCommit(_ entry: SegmentIndex.Commit, in segment: SegmentMap.Segment) -> StoredCommit? {
-    guard let (record, payload) = readRecord(at: Int(entry.offset), in: segment), record.kind == .commit,
+  func readCommit(_ entry: SegmentIndex.Commit, in segment: SegmentMap.Segment) -> StoredCommit? {
+    guard let (record, payload) = readRecord(at: Int(entry.offset), in: segment), record.kind != .catalogue,
       record.firstSeq == entry.firstSeq, record.rowCount == Int(entry.rowCount)
     else { return nil }
     return StoredCommit(

@@ -41,7 +41,7 @@ struct Recovery {
       // written after it, so that goes to a segment that is newer still.
       canContinue =
         isSynchronized && unreadable.isEmpty && !scan.hadReadErrors && !damaged.contains(segment.slot)
-        && segment.header.version == StoreFormat.version
+        && segment.header.version == StoreFormat.version && segment.header.packedRows == 0
     }
     if !isSynchronized { notes.append("cannot synchronise the store: what was written last may be lost") }
   }
@@ -79,7 +79,7 @@ struct Recovery {
 
   /// An id that was never used. Some are skipped, for segments that cannot be read at the moment.
   var nextSegment: UInt64 {
-    max(map.segments.last?.id ?? 0, ledger?.nextSegment ?? 0) + 1 + UInt64(map.slotCount)
+    max(map.highestID, ledger?.nextSegment ?? 0) + 1 + UInt64(map.slotCount)
   }
 
   /// The ledger to go on with: what the medium says, for `destinations`, and what is missing counted.

@@ -24,7 +24,7 @@ extension DurableStore {
     throw .write(fault ?? "cannot write store \"\(StoreFormat.fileName)\": no slot takes a write")
   }
 
-  private func freeSlot(
+  func freeSlot(
     _ tried: Set<Int>, allowingFailed: Bool, _ writer: inout Writer
   ) throws(StoreError) -> Int? {
     let found = shared.withLock { shared in
@@ -81,7 +81,7 @@ extension DurableStore {
     }
   }
 
-  private func extendByOneSlot() -> Bool {
+  func extendByOneSlot() -> Bool {
     let slot = shared.withLock { $0.map.slotCount }
     guard slot < slotLimit else { return false }
     let offset = layout.offset(ofSlot: slot)

@@ -27,7 +27,7 @@ struct SegmentIndex {
 
   mutating func add(_ record: RecordHeader, at offset: Int) {
     switch record.kind {
-    case .commit:
+    case .commit, .packed:
       commits.append(
         Commit(
           offset: UInt32(offset), length: UInt32(record.length), firstSeq: record.firstSeq,
@@ -85,18 +85,34 @@ struct SegmentScan: ~Copyable {
     return index
   }
 
-  /// The header that the slot must have had, from its records: those of the newest segment among them.
+  /// The header that the slot must have had, from what lies behind it: the newest segment's of which there is a
+  /// commit, or, of a packed one, the copy of its header. Without that it was never finished.
   mutating func rebuiltHeader() -> SegmentHeader? {
     var first: RecordHeader?
     forEachRecord { record, _ in
-      if record.segment > first?.segment ?? 0 || first == nil { first = record }
+      if record.kind == .commit, record.segment > first?.segment ?? 0 || first == nil { first = record }
     }
+    if let copy = newestHeaderCopy(), copy.id > first?.segment ?? 0 { return copy }
     return first.map {
       // A replay must not rely on the checkpoint that begins a segment: it may be what was destroyed.
       SegmentHeader(
         id: $0.segment, firstSeq: $0.firstSeq, stream: $0.stream, boot: $0.boot, time: $0.time,
         isContinuation: true)
     }
+  }
+
+  private func newestHeaderCopy() -> SegmentHeader? {
+    var newest: SegmentHeader?
+    withUnsafeTemporaryAllocation(byteCount: SegmentHeader.size, alignment: 16) { room in
+      for offset in stride(from: StoreFormat.block, to: layout.slotSize, by: StoreFormat.block) {
+        guard device.fill(room, at: base + offset),
+          case .valid(let header) = SegmentHeader.read(UnsafeRawBufferPointer(room)), header.packedRows > 0,
+          header.id > newest?.id ?? 0
+        else { continue }
+        newest = header
+      }
+    }
+    return newest
   }
 
   private mutating func forEachRecord(_ body: (RecordHeader, Int) -> Void) {

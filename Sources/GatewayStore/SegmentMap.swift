@@ -11,6 +11,10 @@ struct SegmentMap {
 
     var id: UInt64 { header.id }
     var firstSeq: UInt64 { header.firstSeq }
+    /// The numbers at which no older segment's rows count any more.
+    var covers: Range<UInt64> {
+      firstSeq..<(header.packedRows > 0 ? firstSeq + UInt64(header.packedRows) : .max)
+    }
   }
 
   /// A segment and the last row that belongs to it.
@@ -20,8 +24,8 @@ struct SegmentMap {
     var isNewest: Bool
   }
 
-  /// By id; each begins behind the one before it. Not every segment on the medium is here: those whose rows a
-  /// newer one holds too, because a write failed, are free slots.
+  /// Each begins behind the one before it; the ids rise too, but for packed ones. Not every segment on the medium
+  /// is here: those whose rows a newer one holds too, packed or because a write failed, are free slots.
   private(set) var segments: [Segment]
   /// Writes that failed, by slot. A slot that failed is taken again only when no other is left: the failure
   /// may have been the file system's (read-only, cable) rather than the slot's.
@@ -30,11 +34,15 @@ struct SegmentMap {
   init(segments found: [Segment], slots: Int) {
     failures = Array(repeating: 0, count: slots)
     segments = []
-    for segment in found.sorted(by: { $0.id > $1.id }) {
-      if segment.firstSeq < segments.last?.firstSeq ?? .max { segments.append(segment) }
+    var covered = RangeSet<UInt64>()
+    for segment in found.sorted(by: { $0.id > $1.id }) where !covered.contains(segment.firstSeq) {
+      segments.append(segment)
+      covered.insert(contentsOf: segment.covers)
     }
-    segments.reverse()
+    segments.sort { $0.firstSeq < $1.firstSeq }
   }
+
+  var highestID: UInt64 { segments.reduce(0) { max($0, $1.id) } }
 
   /// Slots of the file, used or not.
   var slotCount: Int { failures.count }
@@ -99,10 +107,17 @@ struct SegmentMap {
   }
 
   mutating func begin(_ segment: Segment) {
-    precondition(segment.id > segments.last?.id ?? 0, "BUG: a segment's id was used before")
+    precondition(segment.id > highestID, "BUG: a segment's id was used before")
     // One that begins at the same row holds none: it was begun and failed.
     if let newest = segments.last, newest.firstSeq >= segment.firstSeq { segments.removeLast() }
     segments.append(segment)
+  }
+
+  /// `packed` takes the place of the segments whose rows it holds; their slots are unused now.
+  mutating func replace(with packed: Segment) {
+    segments.removeAll { packed.covers.contains($0.firstSeq) }
+    segments.append(packed)
+    segments.sort { $0.firstSeq < $1.firstSeq }
   }
 
   mutating func vacate(_ slot: Int) { segments.removeAll { $0.slot == slot } }

@@ -17,9 +17,10 @@ internal import GatewayCore
 ///     slot         one block of header, then records
 ///     header       0 magic "CGWSEGM1"   8 u32 CRC of bytes 12 ..< 72  12 u16 version  14 u16 min reader
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream  40 16 bytes boot  56 i64 time
-///                 64 u32 flags (1: its first commit is no checkpoint)  68 u32 0
+///                 64 u32 flags (1: its first commit is no checkpoint)  68 u32 rows of a packed segment, 0:
+///                 an ordinary one
 ///     record       0 magic "CGWR"       4 u32 CRC of bytes 8 ..< 72 + length
-///                  8 u8 type (1 commit, 2 catalogue)  9 u24 block within the slot  12 u32 length
+///                  8 u8 type (1 commit, 2 catalogue, 4 commit of a packed segment)  9 u24 block within the slot  12 u32 length
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream
 ///                 40 16 bytes boot  56 i64 time  64 u32 rows  68 u32 catalogue id
 ///                 72 payload, then zeros to the next block
@@ -28,6 +29,8 @@ internal import GatewayCore
 /// and what an earlier use of the slot left behind is never taken for its content; and its place, so that a
 /// block that the medium wrote to a wrong address is nowhere taken for the right one. Segment ids rise and are
 /// never used again. A row belongs to the newest segment that starts at or before it.
+/// A packed segment holds again, close together, the rows of older ones; it counts from the moment its header is there,
+/// which is written when all of its records are durable, and again in the block behind the last of them.
 ///
 /// The superblock holds neither the stream (it can change, see `Recovery.provenStream`) nor the number of
 /// slots (the file's length says it): so it is written once in a format's life.

@@ -13,6 +13,10 @@ struct Writer: ~Copyable {
   var slot: Int?
   /// The newest segment was begun with a commit that is no checkpoint.
   var owesCheckpoint = false
+  /// A segment was begun since the last look for some to pack.
+  var mayPack = true
+  /// Segments that packing would not make smaller, or that cannot be read.
+  var unpackable: Set<UInt64> = []
   /// A synchronisation of a commit and the ledger failed, and the ledger's block may have been the cause:
   /// from then on it is synchronised alone, so that it cannot poison one segment after the other.
   var keepsLedgerApart = false
@@ -103,6 +107,7 @@ extension DurableStore {
       switch write(commit, slot: slot, beginning: header, &writer) {
       case .success:
         writer.slot = slot
+        writer.mayPack = true
         writer.owesCheckpoint = isContinuation
         return
       case .failure(let error):

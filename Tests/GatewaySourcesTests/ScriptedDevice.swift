@@ -38,7 +38,7 @@ struct WireRequest: Sendable {
 
   func exception(_ code: UInt8) -> [UInt8] { frame([function | 0x80, code]) }
 
-  private func frame(_ body: [UInt8]) -> [UInt8] {
+  func frame(_ body: [UInt8]) -> [UInt8] {
     let length = body.count + 1
     return [bytes[0], bytes[1], 0, 0, UInt8(length >> 8), UInt8(length & 255), unit] + body
   }
@@ -151,8 +151,14 @@ final class ScriptedDevice: Sendable {
 
     /// Serves one request; false when the connection is at its end.
     private func turn(_ client: Int32) -> Bool {
-      var bytes = [UInt8](repeating: 0, count: 12)
-      guard recv(client, &bytes, 12, Int32(MSG_WAITALL)) == 12 else { return false }
+      // The header says how much follows.
+      var bytes = [UInt8](repeating: 0, count: 260)
+      guard recv(client, &bytes, 6, Int32(MSG_WAITALL)) == 6 else { return false }
+      let rest = Int(bytes[4]) << 8 | Int(bytes[5])
+      guard rest <= 254 else { return false }
+      let room = bytes.withUnsafeMutableBytes { recv(client, $0.baseAddress! + 6, rest, Int32(MSG_WAITALL)) }
+      guard room == rest else { return false }
+      bytes.removeLast(bytes.count - 6 - rest)
       let number = counts.withLock { counts in
         counts.requests += 1
         return counts.requests - 1

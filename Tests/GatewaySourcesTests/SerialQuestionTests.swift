@@ -1,6 +1,7 @@
 import GatewayCore
 import GatewaySources
 import GatewaySystem
+import Glibc
 import Synchronization
 import Testing
 
@@ -38,6 +39,22 @@ import Testing
     #expect(bench.requests == 3)
     #expect(bench.meter.responses.total == 3)
     #expect(bench.deviceMeters[0].state == .ok)
+  }
+
+  @Test func thePlanOfALineIsWhatItsQuestionsTake() throws {
+    let bench = try SerialBench(adapter.path, [hygrometer()])
+    // Two questions of three characters a second at 4800 baud.
+    #expect(bench.meter.plannedPermille == 12)
+    nonisolated(unsafe) let adapter = adapter
+    let slow = try WorkerThread(name: "device") {
+      _ = adapter.hear(3)
+      usleep(200_000)
+      adapter.say("21.3\r\n")
+    }
+    bench.poll(1)
+    slow.join()
+    bench.poll(0)
+    #expect(bench.meter.plannedPermille >= 206)
   }
 
   @Test func pointsOfOneQuestionShareItsAnswer() throws {

@@ -26,6 +26,10 @@ package enum ModbusAnswer: Equatable, Sendable {
     _ bytes: UnsafeRawBufferPointer, to request: ModbusRequest, isSilent: Bool
   ) -> ModbusAnswer {
     var missing = Int.max
+    if beginsLikeOwn(bytes, request) {
+      if bytes.count >= ModbusRequest.rtuLength { return .echo(length: ModbusRequest.rtuLength) }
+      if !isSilent { return .incomplete(missing: ModbusRequest.rtuLength - bytes.count) }
+    }
     // What it may be: the answer, an exception to the request, a foreign answer, a foreign request or an echo.
     let lengths = rtuLengths(bytes)
     for place in lengths.indices {
@@ -35,7 +39,11 @@ package enum ModbusAnswer: Equatable, Sendable {
         continue
       }
       let frame = UnsafeRawBufferPointer(rebasing: bytes[..<length])
-      if ModbusCRC.holds(frame) { return judge(frame, request) }
+      guard ModbusCRC.holds(frame) else { continue }
+      // A check whose last byte is 0 holds without it too: of two registers' answers every 256th would be taken for
+      // a request of another master just before its last byte comes.
+      if missing < ModbusRequest.longestFrame, !isSilent, wasMeantForUs(bytes, request) { continue }
+      return judge(frame, request)
     }
     if missing < ModbusRequest.longestFrame, !isSilent { return .incomplete(missing: missing) }
     if bytes.count < 2, !isSilent || bytes.isEmpty { return .incomplete(missing: 2 - bytes.count) }
@@ -64,7 +72,6 @@ package enum ModbusAnswer: Equatable, Sendable {
   private static func judge(_ frame: UnsafeRawBufferPointer, _ request: ModbusRequest) -> ModbusAnswer {
     let (unit, function) = (frame[0], frame[1])
     let isAnswer = (1...4).contains(function) && frame.count == 5 + Int(frame[2])
-    if isEcho(frame, request) { return .echo(length: frame.count) }
     if unit == request.unit, function == request.function, isAnswer, Int(frame[2]) == request.dataBytes {
       return .data(3..<3 + request.dataBytes)
     }
@@ -74,13 +81,15 @@ package enum ModbusAnswer: Equatable, Sendable {
     return .other(kind(unit: unit, function: function, request), length: frame.count, unit: unit)
   }
 
-  /// Some adapters hear themselves. An answer of three data bytes could be equal to its own request only by
-  /// repeating its address and count.
-  private static func isEcho(_ frame: UnsafeRawBufferPointer, _ request: ModbusRequest) -> Bool {
-    guard frame.count == ModbusRequest.rtuLength else { return false }
+  /// Some adapters hear themselves. From the sixth byte on, where something could be taken for an answer; no answer
+  /// is equal to its own request but one that repeats its address, count and check.
+  private static func beginsLikeOwn(_ bytes: UnsafeRawBufferPointer, _ request: ModbusRequest) -> Bool {
+    guard bytes.count >= 6, bytes[0] == request.unit, bytes[1] == request.function,
+      bytes[2] == UInt8(request.address >> 8), bytes[3] == UInt8(request.address & 0xFF)
+    else { return false }
     return withUnsafeTemporaryAllocation(byteCount: ModbusRequest.rtuLength, alignment: 2) { own in
       _ = request.encodeRTU(into: own)
-      return own.elementsEqual(frame)
+      return zip(own, bytes).allSatisfy(==)
     }
   }
 

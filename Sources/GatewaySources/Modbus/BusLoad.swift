@@ -10,6 +10,9 @@ struct BusLoad {
   private static let overcommitment = 0.98
   /// What a tenth of a neighbour's period is.
   private static let bearableShare = 10
+  /// Where nobody answers, nobody has to be protected but the technician, who waits for the poll that is under way.
+  /// A device that needs more than that shows by its late answer that it is there.
+  private static let longestInVain = Duration.seconds(2)
   /// What a busy processor may take to notice an answer.
   private static let wakeUp = Duration.milliseconds(10)
 
@@ -63,8 +66,9 @@ struct BusLoad {
     for request: Int, _ health: DeviceHealth, timeout: Duration, at now: BootTime
   ) -> Duration? {
     let short = min(timeout, (health.latency ?? slowest) * 2 + Self.wakeUp)
-    // Nobody else is there to be protected, but for those that may come back.
-    guard shortestPeriod != nil else { return health.breaker.permits(at: now) ? timeout : short }
+    guard shortestPeriod != nil else {
+      return health.breaker.permits(at: now) ? min(timeout, max(Self.longestInVain, short)) : short
+    }
     let long = min(timeout, bearable(request))
     budget.save(demand: liveDemand / stretch, limit: timing.overhead + long, at: now)
     if health.breaker.trusts { return budget.saved < .zero ? short : timeout }
@@ -79,7 +83,7 @@ struct BusLoad {
 
   /// What anybody but the plan's own devices may cost.
   func bearable(_ request: Int? = nil) -> Duration {
-    guard let shortestPeriod else { return .seconds(3600) }
+    guard let shortestPeriod else { return Self.longestInVain }
     return (request.map { durations[$0] } ?? timing.overhead) + shortestPeriod * stretch / Self.bearableShare
   }
 }

@@ -27,6 +27,7 @@ struct ModbusLink: ~Copyable {
   private let interruption: Interruption
   /// -1 while there is no connection.
   private(set) var descriptor: Int32 = -1
+  /// Of a terminal that is claimed.
   private var identity: SerialIdentity?
   private var nextLook = BootTime(microseconds: .min)
 
@@ -55,7 +56,7 @@ struct ModbusLink: ~Copyable {
   }
 
   deinit {
-    if isConnected, line != nil { releaseTerminal(descriptor) }
+    if isConnected, identity != nil { releaseTerminal(descriptor) }
     modbus_close(context)
     modbus_free(context)
   }
@@ -100,10 +101,10 @@ struct ModbusLink: ~Copyable {
   /// 0, or an `errno` value.
   private mutating func prepareLine() -> Int32 {
     guard let line else { return 0 }
-    identity = SerialIdentity(descriptor: descriptor)
-    guard identity != nil else { return ENOTTY }
+    guard let identity = SerialIdentity(descriptor: descriptor) else { return ENOTTY }
     let code = claimTerminal(descriptor)
     guard code == 0 else { return code }
+    self.identity = identity
     switch line.rs485 {
     case .none: return 0
     case .kernel: return modbus_rtu_set_serial_mode(context, MODBUS_RTU_RS485) == 0 ? 0 : errno
@@ -116,7 +117,8 @@ struct ModbusLink: ~Copyable {
 
   mutating func close() {
     guard isConnected else { return }
-    if line != nil { releaseTerminal(descriptor) }
+    // One that another program has keeps that program's mark.
+    if identity != nil { releaseTerminal(descriptor) }
     descriptor = -1
     identity = nil
     modbus_close(context)

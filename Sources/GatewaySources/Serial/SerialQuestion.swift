@@ -10,10 +10,10 @@ extension SerialSource {
 
   /// Writes one reading for each of its points and returns how many; none when interrupted.
   func ask(
-    _ ask: SerialPlan.Ask, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
+    _ request: Int, _ ask: SerialPlan.Ask, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
   ) -> Int {
     for place in ask.points.indices { answered[place] = false }
-    let reason = exchange(ask, at: now, into: room)
+    let reason = exchange(request, ask, at: now, into: room)
     guard !interruption.isInterrupted || reason == .none else { return 0 }
     let (moment, timeQuality) = (SystemClock.moment, timeQuality())
     for (place, point) in ask.points.enumerated() where !answered[place] {
@@ -26,7 +26,7 @@ extension SerialSource {
 
   /// Why the points that have no answer have none.
   private func exchange(
-    _ ask: SerialPlan.Ask, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
+    _ request: Int, _ ask: SerialPlan.Ask, at now: BootTime, into room: UnsafeMutableBufferPointer<Reading>
   ) -> QualityReason {
     guard healths[ask.device].breaker.permits(at: now) else { return .breakerOpen }
     openIfClosed(at: now)
@@ -41,6 +41,7 @@ extension SerialSource {
     let reason = listen(ask, from: sent, into: room)
     let end = SystemClock.boot
     meter.record(busy: start.duration(to: end), until: end)
+    if reason == .none { load.record(request, took: start.duration(to: end)) }
     awaitsLate = reason != .none
     judge(ask, reason)
     return reason

@@ -23,6 +23,7 @@ package final class SerialSource: Source {
   let meter: BusMeter
   let timeQuality: @Sendable () -> TimeQuality
   var healths: [DeviceHealth]
+  var load: SerialLoad
   var decoders: [FrameDecoder]
   /// When each point last got a reading out of a frame, or when the port was opened.
   private var heard: [BootTime]
@@ -67,6 +68,7 @@ package final class SerialSource: Source {
       sum + (plan.asks ? 1 / point.every.seconds : max(1 / point.every.seconds, Self.usualRate))
     }
     healths = zip(setup.deviceMeters, plan.devices).map { DeviceHealth(meter: $0, requests: $1.points) }
+    load = SerialLoad(plan, on: line)
     decoders = plan.decoders.map { FrameDecoder($0.shape) }
     framed = plan.devices.map { _ in FrameDecoder.Statistics() }
     seen = decoders.map(\.statistics)
@@ -74,6 +76,7 @@ package final class SerialSource: Source {
     answered = Array(repeating: false, count: plan.mostPerWork)
     chunkMoment = SystemClock.moment
     heard = plan.points.map { _ in SystemClock.boot }
+    meter.record(plannedPermille: load.permille)
   }
 
   deinit { chunk.deallocate() }
@@ -90,12 +93,13 @@ package final class SerialSource: Source {
       openIfClosed(at: now)
       takeFrames(into: room, &count)
       noteNoise()
+      meter.record(plannedPermille: load.permille)
     case .watch(let device, let points):
       openIfClosed(at: now)
       // What waits in the driver is no silence.
       takeChunk(into: room, &count)
       watch(device, points, into: room, &count)
-    case .ask(let ask): count = self.ask(ask, at: now, into: room)
+    case .ask(let ask): count = self.ask(request, ask, at: now, into: room)
     }
     return Poll(count: count, moment: SystemClock.moment)
   }

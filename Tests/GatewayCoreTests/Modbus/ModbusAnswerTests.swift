@@ -51,6 +51,60 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
     #expect(look(sealed([7, 0x83, 2])) == .exception(2, length: 5))
   }
 
+  /// A check whose second byte is 0 holds for the frame without that byte too: of two registers' answers every 256th
+  /// looks like a request of eight bytes, and the echo of some requests like an answer of seven, while they arrive.
+  @Test func whereverTheBytesArePartedTheEchoIsNoAnswerAndTheAnswerIsWhole() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var generator = SeededGenerator(seed: seed)
+    var ends = 0
+    for _ in 0..<20_000 {
+      let request = ModbusRequest(
+        unit: 7, table: .holding, address: .random(in: 0...0x07FF, using: &generator),
+        count: .random(in: 1...4, using: &generator))
+      let data = (0..<request.dataBytes).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      let own = sealed([7, 3, UInt8(data.count)] + data)
+      if own.last == 0 { ends += 1 }
+      var echo = [UInt8](repeating: 0, count: 8)
+      if Bool.random(using: &generator) {
+        _ = echo.withUnsafeMutableBytes { request.encodeRTU(into: $0) }
+      } else {
+        echo = []
+      }
+      var arrived: [UInt8] = []
+      var found: [ModbusAnswer] = []
+      for byte in echo + own {
+        arrived.append(byte)
+        while !arrived.isEmpty {
+          let seen = arrived.withUnsafeBytes { ModbusAnswer.rtu($0, to: request, isSilent: false) }
+          if case .incomplete = seen { break }
+          found.append(seen)
+          guard case .echo(let length) = seen else { break }
+          arrived.removeFirst(length)
+        }
+      }
+      let right: [ModbusAnswer] = (echo.isEmpty ? [] : [.echo(length: 8)]) + [.data(3..<3 + data.count)]
+      #expect(found == right, "seed \(seed): \(request), \(own)")
+    }
+    #expect(ends > 20, "too few checks that end with 0 for a proof")
+  }
+
+  /// After a silence there is nothing to wait for.
+  @Test func anAnswerThatLooksLikeTheBeginningOfAnEchoIsTakenWhenTheLineIsSilent() {
+    var found = 0
+    for address in 0x0200...0x02FF {
+      let request = ModbusRequest(unit: 7, table: .holding, address: UInt16(address), count: 1)
+      var echo = [UInt8](repeating: 0, count: 8)
+      _ = echo.withUnsafeMutableBytes { request.encodeRTU(into: $0) }
+      guard echo[..<7].withUnsafeBytes({ ModbusCRC.holds($0) }) else { continue }
+      found += 1
+      let seen = [false, true].map { isSilent in
+        echo[..<7].withUnsafeBytes { ModbusAnswer.rtu($0, to: request, isSilent: isSilent) }
+      }
+      #expect(seen == [.incomplete(missing: 1), .data(3..<5)])
+    }
+    #expect(found > 0)
+  }
+
   @Test func theAnswerIsFoundBehindWhatIsNotTheAnswer() {
     var echo = [UInt8](repeating: 0, count: 8)
     _ = echo.withUnsafeMutableBytes { question.encodeRTU(into: $0) }
