@@ -21,15 +21,6 @@ package func byteSize(configText text: String) -> Int? {
   return overflow || bytes < 0 ? nil : bytes
 }
 
-/// The same, and `64MB 8GB 1TB` in thousands, as the makers of media count; those take no fraction.
-package func mediumByteSize(configText text: String) -> Int? {
-  let units: [(String, Int64)] = [("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)]
-  guard let (number, unit) = split(text, units) else { return byteSize(configText: text) }
-  guard let count = wholeNumber(String(number)) else { return nil }
-  let (bytes, overflow) = count.multipliedReportingOverflow(by: Int(unit))
-  return overflow || bytes < 0 ? nil : bytes
-}
-
 /// Decimal digits with an optional minus. No leading zero: YAML 1.1 would take `010` for eight.
 package func wholeNumber(_ text: String) -> Int? {
   let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
@@ -52,6 +43,15 @@ package func isName(_ text: String, limit: Int = 63, allowsCapitals: Bool = true
   let bytes = text.utf8
   guard let first = bytes.first, isAlphanumeric(first), bytes.count <= limit else { return false }
   return bytes.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) }
+}
+
+/// Bytes as `byteSize` has them, and `64MB 8GB 1TB` in thousands, as the makers of media count; those take no fraction.
+package func mediumByteSize(configText text: String) -> Int? {
+  let units: [(String, Int64)] = [("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)]
+  guard let (number, unit) = split(text, units) else { return byteSize(configText: text) }
+  guard let count = wholeNumber(String(number)) else { return nil }
+  let (bytes, overflow) = count.multipliedReportingOverflow(by: Int(unit))
+  return overflow || bytes < 0 ? nil : bytes
 }
 
 /// The number and the factor of the unit behind it; the number must begin and end with a digit.
