@@ -3,9 +3,9 @@ internal import GatewayCore
 internal import GatewaySystem
 internal import Synchronization
 
-/// Settles rows that were carried out by hand. A number may have been given to another row since they were exported,
-/// under another stream: a power cut can cost the end of the log. So every row's stream is read from the medium first,
-/// on a thread of its own.
+/// Settles rows that were carried out by hand. A number may have been given to another row since they were
+/// exported, under another stream: a power cut can cost the end of the log. So every row's stream is read
+/// from the medium first, on a thread of its own.
 final class DeliveryMark: MarkedRows, Carrying {
   private struct State {
     var result = MarkResult()

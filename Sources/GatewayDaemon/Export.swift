@@ -4,9 +4,9 @@ internal import GatewaySystem
 internal import GatewayUplink
 internal import Synchronization
 
-/// One walk through the undelivered rows, for `gatewayctl export`. Promises: it settles nothing; reads on a thread of
-/// its own, so that neither a slow disk nor a slow client holds anybody up; holds at most `room` batches in memory;
-/// ends with the last row that was stored when it began.
+/// One walk through the undelivered rows, for `gatewayctl export`. Promises: it settles nothing; reads on a
+/// thread of its own, so that neither a slow disk nor a slow client holds anybody up; holds at most `room`
+/// batches in memory; ends with the last row that was stored when it began.
 final class Export: ExportedBatches, Carrying {
   /// A line of the file. A platform takes any size: what counts is the pair of stream and number.
   private static let mostRows = 1000

@@ -3,8 +3,8 @@ internal import GatewayStore
 internal import GatewaySystem
 internal import Synchronization
 
-/// What the store costs its medium, and what that says of its life. Any thread may ask; the main thread looks, about
-/// once a second.
+/// What the store costs its medium, and what that says of its life. Any thread may ask; the main thread
+/// looks, about once a second.
 final class FlashWatch: Sendable {
   private static let sampleInterval = Duration.seconds(10)
   private static let lifeInterval = Duration.seconds(3600)

@@ -11,16 +11,18 @@ package struct LoadedConfig: Sendable {
   var remark: String?
 }
 
-/// The copy of the configuration that ran last, in the state directory. It is used only when the file is as a power
-/// cut leaves one that was being written: empty, or with NUL bytes where its text should be (a file system that gave
-/// out blocks which it had not filled). Any other file is what a person wrote, mistakes included, and nothing is
-/// guessed then. Only the file itself is copied: profiles are looked for where they always are.
+/// The copy of the configuration that ran last, in the state directory. It is used only when the file is as a
+/// power cut leaves one that was being written: empty, or with NUL bytes where its text should be (a file
+/// system that gave out blocks which it had not filled). Any other file is what a person wrote, mistakes
+/// included, and nothing is guessed then. Only the file itself is copied: profiles are looked for where they
+/// always are.
 enum LastGoodConfig {
   private static let name = "gateway.yaml.good"
 
   static func isTorn(_ bytes: [UInt8]) -> Bool { bytes.isEmpty || bytes.contains(0) }
 
-  /// Puts a copy of `bytes` on the medium unless it is there already; without one the next start only lacks it.
+  /// Puts a copy of `bytes` on the medium unless it is there already; without one the next start only lacks
+  /// it.
   static func keep(_ bytes: [UInt8], in directory: String) {
     let path = "\(directory)/\(name)"
     if let kept = try? readFile(path, limit: YAMLReader.maximumBytes), kept == bytes { return }

@@ -1,8 +1,8 @@
 private import CZlib
 package import GatewayCore
 
-/// Reads gzip members that follow each other (RFC 1952, 2.2), in whatever pieces their bytes come. Checks each
-/// member's CRC and length. Relies on zlib.
+/// Reads gzip members that follow each other (RFC 1952, 2.2), in whatever pieces their bytes come. Checks
+/// each member's CRC and length. Relies on zlib.
 package struct GzipDecoder: ~Copyable {
   // zlib keeps a pointer back to its stream: it must not move.
   private let stream: UnsafeMutablePointer<z_stream>

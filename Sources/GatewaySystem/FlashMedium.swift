@@ -3,16 +3,16 @@ internal import Glibc
 
 /// The block device below a directory, as sysfs shows it.
 package enum FlashMedium {
-  /// What the eMMC under `directory` says of its wear; nil for any other medium, and where the kernel does not know
-  /// the device (file systems over several, encrypted ones). `sysfs` is where sysfs is mounted.
+  /// What the eMMC under `directory` says of its wear; nil for any other medium, and where the kernel does
+  /// not know the device (file systems over several, encrypted ones). `sysfs` is where sysfs is mounted.
   package static func life(under directory: String, sysfs: String = "/sys") -> FlashLife? {
     var status = stat()
     guard stat(directory, &status) == 0 else { return nil }
     return life(ofDevice: status.st_dev, sysfs: sysfs)
   }
 
-  /// Both files belong to the card, which is the `device` of the whole disk, not of its partition. The kernel takes
-  /// `..` behind a symbolic link from where that leads to.
+  /// Both files belong to the card, which is the `device` of the whole disk, not of its partition. The kernel
+  /// takes `..` behind a symbolic link from where that leads to.
   private static func life(ofDevice number: dev_t, sysfs: String) -> FlashLife? {
     let block = "\(sysfs)/dev/block/\(major(number)):\(minor(number))"
     let isPartition = access("\(block)/partition", F_OK) == 0

@@ -1,5 +1,5 @@
-// Whether a file that was read back is the export that came over the socket: each line is there, byte for byte, and
-// says of itself what the daemon said of it. Pure.
+// Whether a file that was read back is the export that came over the socket: each line is there, byte for
+// byte, and says of itself what the daemon said of it. Pure.
 internal import GatewayCore
 internal import GatewayGzip
 

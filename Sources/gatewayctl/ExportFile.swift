@@ -1,6 +1,6 @@
-// The file of an export, on a stick that may be full, slow, worn out, or pulled. Promises: under the file's own name
-// there is never anything but a whole export that was read back from the medium; a draft beside it is taken away
-// unless this program is killed, and the next export to the same name takes it over.
+// The file of an export, on a stick that may be full, slow, worn out, or pulled. Promises: under the file's
+// own name there is never anything but a whole export that was read back from the medium; a draft beside it
+// is taken away unless this program is killed, and the next export to the same name takes it over.
 internal import GatewayCore
 internal import GatewayGzip
 internal import GatewaySystem

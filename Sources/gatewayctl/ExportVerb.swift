@@ -1,6 +1,7 @@
-// `gatewayctl export FILE [--destination NAME] [--mark-delivered] [--force]`: the undelivered rows of a cabinet whose
-// modem is dead, as native batches, one JSON object a line, gzip. Nothing is marked as delivered before the file is
-// on the medium and was read back from it. Exits 73 when the file cannot be begun, 74 when it cannot be finished.
+// `gatewayctl export FILE [--destination NAME] [--mark-delivered] [--force]`: the undelivered rows of a
+// cabinet whose modem is dead, as native batches, one JSON object a line, gzip. Nothing is marked as
+// delivered before the file is on the medium and was read back from it. Exits 73 when the file cannot be
+// begun, 74 when it cannot be finished.
 internal import GatewayControl
 internal import GatewayCore
 internal import GatewaySystem

@@ -48,7 +48,8 @@ import Testing
     let delivered = try #require(cabinet.count("delivered"))
     #expect(delivered == UInt64(export.rows.count))
     #expect(!names(in: cabinet.directory).contains("export.gz.partial"))
-    // The modem is back: what came since arrives, and nothing twice. A batch that was built before is sent whole.
+    // The modem is back: what came since arrives, and nothing twice. A batch that was built before is sent
+    // whole.
     try cabinet.platform.comeUp()
     try cabinet.wait("the queue to be empty") {
       cabinet.platform.stats.unique > 0 && cabinet.count("queued") == 0
@@ -344,8 +345,8 @@ import Testing
   }
 }
 
-/// What `STICK` says happens to a file whose name ends with `.partial`: reads give a byte that was not written, or
-/// end early; fsync fails, or tells that it was called and never returns.
+/// What `STICK` says happens to a file whose name ends with `.partial`: reads give a byte that was not
+/// written, or end early; fsync fails, or tells that it was called and never returns.
 private let badStick = """
   #define _GNU_SOURCE
   #include <dlfcn.h>

@@ -1,4 +1,5 @@
-// `gatewayctl store` as a person reads it: how full it is and when it will be, who lacks what, how the medium wears.
+// `gatewayctl store` as a person reads it: how full it is and when it will be, who lacks what, how the medium
+// wears.
 package import GatewayCore
 
 package struct StoreText {

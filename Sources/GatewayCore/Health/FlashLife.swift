@@ -1,10 +1,10 @@
-/// What an eMMC says of its own wear (JEDEC JESD84-B51, 7.4.35 and following: EXT_CSD bytes 267 to 269). Pure: the
-/// numbers may be anything, those without a meaning count as unknown.
+/// What an eMMC says of its own wear (JEDEC JESD84-B51, 7.4.35 and following: EXT_CSD bytes 267 to 269).
+/// Pure: the numbers may be anything, those without a meaning count as unknown.
 package struct FlashLife: Equatable, Sendable {
   /// The kernel's name of the medium, `mmcblk0`.
   package var device: String
-  /// Tenths of the life that are used, rounded up: 1 … 10; 11: more than all of it. The worse of the two types of
-  /// cells that a device may have; nil where it does not say.
+  /// Tenths of the life that are used, rounded up: 1 … 10; 11: more than all of it. The worse of the two
+  /// types of cells that a device may have; nil where it does not say.
   package var usedTenths: UInt8?
   /// 1: normal; 2: 80 % of the spare blocks are used; 3: 90 %. nil where the device does not say.
   package var preEndOfLife: UInt8?
@@ -15,7 +15,8 @@ package struct FlashLife: Equatable, Sendable {
     self.preEndOfLife = preEndOfLife
   }
 
-  /// From the kernel's files `life_time` ("0x01 0x02") and `pre_eol_info` ("0x01"); nil when they say nothing.
+  /// From the kernel's files `life_time` ("0x01 0x02") and `pre_eol_info` ("0x01"); nil when they say
+  /// nothing.
   package init?(device: String, lifeTime: String, preEndOfLife: String) {
     let estimates = Self.numbers(lifeTime).filter { (1...11).contains($0) }
     let spare = Self.numbers(preEndOfLife).first.flatMap { (1...3).contains($0) ? $0 : nil }

@@ -1,5 +1,5 @@
-// What `gatewayctl store` shows: written by the daemon as JSON, read back by `gatewayctl`, which takes what it knows
-// and ignores the rest.
+// What `gatewayctl store` shows: written by the daemon as JSON, read back by `gatewayctl`, which takes what
+// it knows and ignores the rest.
 
 package struct StoreReport: Equatable, Sendable {
   /// Slots of the file, of `slotBytes` each. Free ones hold nothing that somebody needs.
@@ -74,8 +74,8 @@ package struct StoreReport: Equatable, Sendable {
   /// The configured budget.
   package var budget: FlashConfig?
   package var life: FlashLife?
-  /// The longest time between a reading and its commit, seconds; longer than configured when the flash is to be
-  /// saved.
+  /// The longest time between a reading and its commit, seconds; longer than configured when the flash is to
+  /// be saved.
   package var commitInterval: Double
 
   package init(
@@ -102,8 +102,8 @@ package struct StoreReport: Equatable, Sendable {
 // MARK: - What follows from it
 
 extension StoreReport {
-  /// Bytes that the flash programs for each that is written to it. Measured by nobody here: what small synchronous
-  /// writes to eMMC are reckoned with.
+  /// Bytes that the flash programs for each that is written to it. Measured by nobody here: what small
+  /// synchronous writes to eMMC are reckoned with.
   package static let writeAmplification = 4.0
   private static let secondsPerDay = 86_400.0
   /// What lasts longer than this is not a forecast any more.

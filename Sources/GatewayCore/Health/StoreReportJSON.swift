@@ -1,5 +1,5 @@
-// The reply of `org.citygateway.Store`: what is known as numbers, what follows from it beside them, so that nobody
-// has to know the formulas.
+// The reply of `org.citygateway.Store`: what is known as numbers, what follows from it beside them, so that
+// nobody has to know the formulas.
 
 extension StoreReport {
   package func appendJSON(to buffer: inout ByteBuffer) {

@@ -1,5 +1,5 @@
-/// How fast the store is written to and fills, over the last day and the last hour. Pure; samples are given to it
-/// about once a second and few are kept.
+/// How fast the store is written to and fills, over the last day and the last hour. Pure; samples are given
+/// to it about once a second and few are kept.
 package struct WriteRate: Sendable {
   package struct Sample: Equatable, Sendable {
     package var time: BootTime
