@@ -55,7 +55,9 @@ let package = Package(
     floor("GatewayYAML", ["GatewayCore", "GatewaySystem", "CYaml"]),
     floor("GatewaySources", ["GatewayCore", "GatewaySystem", "CModbus", "CGpio"]),
     floor("GatewayStore", ["GatewayCore", "GatewaySystem"]),
-    floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "CCurl", "CZlib"]),
+    // Apart from the uplink, so that gatewayctl has it without libcurl.
+    floor("GatewayGzip", ["GatewayCore", "CZlib"]),
+    floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "GatewayGzip", "CCurl"]),
     floor("GatewayControl", ["GatewayCore", "GatewaySystem"]),
 
     floor(
@@ -69,7 +71,8 @@ let package = Package(
       ["GatewayCore", "GatewaySystem", "GatewayYAML", "CMicrohttpd", "CZlib"]),
 
     program("gatewayd", ["GatewayDaemon"]),
-    program("gatewayctl", ["GatewayCore", "GatewaySystem", "GatewayYAML", "GatewayControl"]),
+    program(
+      "gatewayctl", ["GatewayCore", "GatewaySystem", "GatewayYAML", "GatewayControl", "GatewayGzip"]),
     program("gateway-sim", ["GatewaySimulator", "GatewayStore", "GatewayCore", "GatewaySystem"]),
     program(
       "gateway-bench",
@@ -83,6 +86,7 @@ let package = Package(
     tests("GatewayYAML", ["GatewayYAML", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
+    tests("GatewayGzip", ["GatewayGzip", "GatewayCore"]),
     tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayControl", ["GatewayControl", "GatewaySystem", "GatewayCore"]),
     tests("GatewaySimulator", ["GatewaySimulator", "GatewaySystem", "GatewayCore"]),
@@ -90,7 +94,8 @@ let package = Package(
       "GatewayDaemon",
       [
         "GatewayDaemon", "GatewaySimulator", "GatewaySystem", "GatewayCore", "GatewayYAML",
-        "GatewaySources", "GatewayStore", "GatewayControl", "gatewayd", "gatewayctl", "gateway-sim",
+        "GatewaySources", "GatewayStore", "GatewayControl", "GatewayGzip", "gatewayd", "gatewayctl",
+        "gateway-sim",
       ],
       exclude: ["pymodbus_device.py"]),
   ],

@@ -37,6 +37,9 @@ int fallocate(int, int, off_t, off_t);
 static inline int gateway_reserve(int descriptor, off_t length) {
   return fallocate(descriptor, GATEWAY_FALLOC_FL_KEEP_SIZE, 0, length);
 }
+/* renameat2(2) and its flag are GNU extensions. */
+int renameat2(int, const char *, int, const char *, unsigned int);
+#define GATEWAY_RENAME_NOREPLACE 1
 /* pthread_setname_np, ppoll and accept4 are GNU extensions, hidden from the plain Glibc module. */
 int pthread_setname_np(pthread_t, const char *);
 int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);

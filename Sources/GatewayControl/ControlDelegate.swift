@@ -12,6 +12,12 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Makes every forwarder try now what it holds back; the rows that are queued.
   func flush() -> UInt64
 
+  func storeReport() -> StoreReport
+  /// Begins to read the rows that a destination lacks; without a name those that any lacks.
+  func export(of destination: String?) -> CarryAnswer<any ExportedBatches>
+  /// Begins to settle rows as delivered at a destination; without a name at all of them.
+  func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows>
+
   /// In the order of the configuration.
   var busNames: [String] { get }
   /// nil for a name that no bus has.

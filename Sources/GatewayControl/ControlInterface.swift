@@ -68,7 +68,7 @@ package enum ControlInterface {
       damaged: int
     )
 
-    type Store (
+    type StoreUsage (
       capacity: int,
       used: int,
       oldest: ?string,
@@ -125,6 +125,37 @@ package enum ControlInterface {
       device: ?string
     )
 
+    # Slots of the store's file: free ones hold nothing that somebody needs; to failed ones a write failed
+    type Segments (slotBytes: int, total: int, used: int, free: int, failed: int)
+
+    type Run (first: int, last: int)
+
+    # runs: the rows that this destination lacks
+    type Backlog (name: string, queued: int, oldest: ?string, runs: []Run)
+
+    # Bytes a day; null: not measured for long enough. measured: seconds. written: all that goes to the medium;
+    # rows: what is stored; growth: by how much the undelivered rows grow
+    type Rate (measured: float, writtenPerDay: ?float, rowsPerDay: ?float, growthPerDay: ?float)
+
+    # when: unknown, never or after
+    type Forecast (when: string, seconds: ?float)
+
+    # capacity and cycles as configured; years: of life at the present rate; usedTenths: tenths of its life that the
+    # eMMC says are used, 11 for more than all; preEndOfLife: 1 normal, 2 warning, 3 urgent
+    type Flash (
+      capacity: ?int,
+      cycles: ?int,
+      writeAmplification: float,
+      years: ?float,
+      device: ?string,
+      usedTenths: ?int,
+      preEndOfLife: ?int,
+      commitInterval: float
+    )
+
+    # Rows of one stream
+    type StreamRun (stream: string, first: int, last: int)
+
     method Status() -> (
       gateway: Gateway,
       clock: Clock,
@@ -132,7 +163,7 @@ package enum ControlInterface {
       devices: []Device,
       points: []Point,
       accounting: Accounting,
-      store: Store,
+      store: StoreUsage,
       destinations: []Destination
     )
 
@@ -148,6 +179,38 @@ package enum ControlInterface {
 
     # Delivers now what waits for a retry. Only for root, the daemon's user and the socket's group.
     method Flush() -> (queued: int)
+
+    # What there is to know of the store. A destination without a name stands for none that is configured.
+    method Store() -> (
+      capacity: int,
+      used: int,
+      oldest: ?string,
+      now: string,
+      commits: int,
+      bytesWritten: int,
+      fault: ?string,
+      segments: Segments,
+      destinations: []Backlog,
+      rate: Rate,
+      full: Forecast,
+      fullWithoutDelivery: Forecast,
+      flash: Flash
+    )
+
+    # The rows that a destination lacks, without a name those that any lacks. To be called with more: a reply for
+    # each batch, whose text is what would be posted, and a last one without continues. lost: rows that the medium
+    # did not give back. Only for root, the daemon's user and the socket's group.
+    method Export(destination: ?string) -> (
+      batch: ?string,
+      stream: ?string,
+      first: ?int,
+      last: ?int,
+      lost: ?int
+    )
+
+    # Settles rows as delivered, without a name at every destination. refused: rows that are not stored under this
+    # stream. Only for root, the daemon's user and the socket's group.
+    method MarkDelivered(destination: ?string, runs: []StreamRun) -> (marked: int, refused: int)
 
     # What there is to know of one bus. The oldest bad frame comes first.
     method DescribeBus(name: string) -> (
@@ -187,6 +250,12 @@ package enum ControlInterface {
     # No bus has this name; these there are.
     error UnknownBus (bus: string, known: []string)
 
+    # No destination has this name; these there are.
+    error UnknownDestination (destination: string, known: []string)
+
+    # Another export goes on.
+    error ExportOccupied (cause: string)
+
     # Too many questions wait for this bus.
     error BusOccupied (bus: string)
 
@@ -203,50 +272,6 @@ package enum ControlInterface {
 
     # No more clients are served at once; the connection is closed.
     error TooManyClients (limit: int)
-
-    """
-}
-
-/// The interface that every Varlink service has (varlink.org, "Service").
-package enum ServiceInterface {
-  package static let name = "org.varlink.service"
-
-  package static let description = """
-    # The Varlink Service Interface is provided by every varlink service. It
-    # describes the service and the interfaces it implements.
-    interface org.varlink.service
-
-    # Get a list of all the interfaces a service provides and information
-    # about the implementation.
-    method GetInfo() -> (
-      vendor: string,
-      product: string,
-      version: string,
-      url: string,
-      interfaces: []string
-    )
-
-    # Get the description of an interface that is implemented by this service.
-    method GetInterfaceDescription(interface: string) -> (description: string)
-
-    # The requested interface was not found.
-    error InterfaceNotFound (interface: string)
-
-    # The requested method was not found
-    error MethodNotFound (method: string)
-
-    # The interface defines the requested method, but the service does not
-    # implement it.
-    error MethodNotImplemented (method: string)
-
-    # One of the passed parameters is invalid.
-    error InvalidParameter (parameter: string)
-
-    # Client is denied access
-    error PermissionDenied ()
-
-    # Method is expected to be called with 'more' set to true, but wasn't
-    error ExpectedMore ()
 
     """
 }

@@ -27,9 +27,9 @@ package struct ControlService: Sendable {
     return .reply([])
   }
 
-  private static let lookingMethods = ["Status", "Sensors", "Watch", "DescribeBus", "DescribeChip"]
-  /// They change something, or put traffic on a bus.
-  private static let actingMethods = ["Reload", "Flush", "Read", "Scan"]
+  private static let lookingMethods = ["Status", "Sensors", "Watch", "Store", "DescribeBus", "DescribeChip"]
+  /// They change something, put traffic on a bus, or give away what is stored.
+  private static let actingMethods = ["Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered"]
 
   private func dispatch(_ call: VarlinkCall, mayChange: Bool) -> Answer {
     switch call.interface {
@@ -54,6 +54,7 @@ package struct ControlService: Sendable {
       .reply(
         ControlMessage.points(delegate.lastValues(), member: "points", nameKey: "name", continues: false))
     case "Watch": watch(call)
+    case "Store": .reply(ControlMessage.reply { delegate.storeReport().appendJSON(to: &$0) })
     case "DescribeBus": describeBus(call)
     default: describeChip(call)
     }
@@ -65,6 +66,8 @@ package struct ControlService: Sendable {
     case "Flush":
       .reply(ControlMessage.reply(.object(["queued": ControlMessage.count(delegate.flush())])))
     case "Read": read(call)
+    case "Export": export(call)
+    case "MarkDelivered": markDelivered(call)
     default: scan(call)
     }
   }

@@ -6,12 +6,18 @@ package import GatewayCore
 package protocol PendingReplies: AnyObject {
   /// How often it wants to be looked at.
   var interval: Duration { get }
+  /// How long the client may take to read a message; nil: as for any reply.
+  var patience: Duration? { get }
   /// The next message with its NUL; nil when there is nothing to say yet.
   func next(at now: BootTime) -> [UInt8]?
   /// The last message was given.
   var isFinished: Bool { get }
   /// The client went away.
   func cancel()
+}
+
+extension PendingReplies {
+  package var patience: Duration? { nil }
 }
 
 /// `Watch`: what a subscriber has not seen yet, without end.

@@ -24,6 +24,10 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "no bus is called \(Self.wrong(parameters, "bus"))"
     case .error("org.citygateway.UnknownChip", let parameters):
       "no chip is called \(Self.wrong(parameters, "chip"))"
+    case .error("org.citygateway.UnknownDestination", let parameters):
+      "no destination is called \(Self.wrong(parameters, "destination"))"
+    case .error("org.citygateway.ExportOccupied", let parameters):
+      "cannot export: \(parameters["cause"]?.string ?? "")"
     case .error("org.citygateway.BusOccupied", let parameters):
       "too many questions wait for bus \(Self.quoted(parameters["bus"])): try again"
     case .error("org.citygateway.ChipFailed", let parameters):

@@ -15,8 +15,7 @@ final class VarlinkConnection {
   private var sent = 0
   /// What the last call is still to get; no further call is taken before.
   private var pending: (any PendingReplies)?
-  /// When to look at it next.
-  private(set) var nextLook: BootTime?
+  private var lookTime: BootTime?
   private var inputHasEnded = false
   /// When the client will be given up unless it gets on with its message or with reading.
   private(set) var deadline: BootTime?
@@ -32,6 +31,9 @@ final class VarlinkConnection {
   deinit { pending?.cancel() }
 
   var descriptor: Int32 { socket.number }
+
+  /// When to look next at what the last call is to get: not before the client has read what it has got.
+  var nextLook: BootTime? { hasOutput ? nil : lookTime }
 
   private var isWaiting: Bool { pending != nil }
 
@@ -63,12 +65,12 @@ final class VarlinkConnection {
     guard let nextLook, nextLook <= now, let pending, !isFinished else { return }
     // On a grid, so that the processor is woken once for all that wait.
     let grid = max(pending.interval.microseconds, 1)
-    self.nextLook = BootTime(microseconds: (now.microseconds / grid + 1) * grid)
-    guard !hasOutput, let message = pending.next(at: now) else { return }
+    lookTime = BootTime(microseconds: (now.microseconds / grid + 1) * grid)
+    guard let message = pending.next(at: now) else { return }
     send(message, now)
     guard pending.isFinished else { return }
     self.pending = nil
-    self.nextLook = nil
+    lookTime = nil
     endIfDone()
   }
 
@@ -108,7 +110,7 @@ final class VarlinkConnection {
       case .reply(let bytes): send(bytes, now)
       case .replies(let replies):
         pending = replies
-        nextLook = now
+        lookTime = now
         look(now: now)
       }
     }
@@ -118,7 +120,7 @@ final class VarlinkConnection {
     precondition(!hasOutput, "BUG: a reply while another waits")
     output = bytes
     sent = 0
-    deadline = bytes.isEmpty ? nil : now.advanced(by: patience)
+    deadline = bytes.isEmpty ? nil : now.advanced(by: pending?.patience ?? patience)
     flush(now)
   }
 
@@ -128,7 +130,7 @@ final class VarlinkConnection {
       switch result {
       case .success(let count):
         sent += count
-        deadline = now.advanced(by: patience)
+        deadline = now.advanced(by: pending?.patience ?? patience)
       case .failure(let error) where error.code == EAGAIN: return
       case .failure: return finish()
       }

@@ -14,6 +14,33 @@ final class Commands: ControlDelegate {
   func reload() -> [String] { gateway.reload() }
   func flush() -> UInt64 { gateway.flush() }
 
+  func storeReport() -> StoreReport { gateway.storeReport }
+
+  func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
+    begin(at: destination) { queue throws(SystemError) in try Export(queue, gateway: gateway.id) }
+      .map { $0 }
+  }
+
+  func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows> {
+    begin(at: destination) { queue throws(SystemError) in DeliveryMark(runs, in: queue) }.map { $0 }
+  }
+
+  private func begin<Work: Carrying>(
+    at destination: String?, _ make: (UnionQueue) throws(SystemError) -> Work
+  ) -> CarryAnswer<Work> {
+    let queues = gateway.queues
+    let wanted = queues.filter { $0.name == destination ?? $0.name }
+    guard !wanted.isEmpty, destination != DeliveryLedger.nobody else {
+      return .unknown(known: queues.map(\.name).filter { $0 != DeliveryLedger.nobody })
+    }
+    do throws(SystemError) {
+      let work = try make(UnionQueue(wanted.map(\.queue)))
+      return try gateway.carryDesk.start(work) ? .begun(work) : .busy("another export goes on")
+    } catch {
+      return .busy("\(error)")
+    }
+  }
+
   var busNames: [String] { gateway.acquisition.buses.map(\.config.name) }
 
   func report(onBus name: String) -> BusReport? {

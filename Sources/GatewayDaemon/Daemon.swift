@@ -23,15 +23,16 @@ package enum Daemon {
       printOut("gatewayd \(GatewayVersion.text)\n")
       return ExitCode.success
     }
-    switch options.loadConfiguration() {
+    switch options.checksOnly ? options.loadConfiguration() : options.loadToStart() {
     case .failure(let failure):
       printError("\(failure)\n")
       return ExitCode.configuration
-    case .success(let config) where options.checksOnly:
-      printOut("\(options.configPath): ok: \(config.summary)\n")
+    case .success(let loaded) where options.checksOnly:
+      printOut("\(options.configPath): ok: \(loaded.config.summary)\n")
       return ExitCode.success
-    case .success(let config):
-      return serve(options, config)
+    case .success(let loaded):
+      if let remark = loaded.remark { JournalLog.line(.warning, remark) }
+      return serve(options, loaded)
     }
   }
 
@@ -44,7 +45,8 @@ package enum Daemon {
     }
   }
 
-  private static func serve(_ options: DaemonOptions, _ config: GatewayConfig) -> Int32 {
+  private static func serve(_ options: DaemonOptions, _ loaded: LoadedConfig) -> Int32 {
+    let config = loaded.config
     // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
     mallopt(Int32(M_ARENA_MAX), 1)
     raiseDescriptorLimit()
@@ -53,7 +55,8 @@ package enum Daemon {
     do {
       let signals = try Signals()
       let service = ServiceManager()
-      let gateway = try Gateway(options: options, config: config)
+      let gateway = try Gateway(options: options, config: config, remark: loaded.remark)
+      if loaded.remark == nil { LastGoodConfig.keep(loaded.bytes, in: options.stateDirectory) }
       gateway.listen()
       malloc_trim(0)
       service.ready(config.summary)

@@ -1,4 +1,4 @@
-package import GatewayCore
+internal import GatewayCore
 package import GatewayYAML
 internal import Glibc
 
@@ -9,6 +9,8 @@ package struct DaemonOptions: Equatable, Sendable {
   package var socketPath: String
   /// Where relative names of secrets are looked for first; nil outside systemd.
   package var credentialsDirectory: String?
+  /// Where sysfs is mounted.
+  package var sysfs: String
   package var checksOnly = false
   package var showsVersion = false
   package var showsHelp = false
@@ -30,6 +32,7 @@ package struct DaemonOptions: Equatable, Sendable {
     stateDirectory = environment("STATE_DIRECTORY") ?? "/var/lib/gateway"
     socketPath = (environment("RUNTIME_DIRECTORY") ?? "/run/gateway") + "/control.sock"
     credentialsDirectory = environment("CREDENTIALS_DIRECTORY")
+    sysfs = environment("GATEWAY_SYSFS") ?? "/sys"
   }
 
   package mutating func parse(_ arguments: [String]) throws(UsageError) {
@@ -62,9 +65,10 @@ package struct DaemonOptions: Equatable, Sendable {
     return slash == configPath.startIndex ? "/" : String(configPath[..<slash])
   }
 
-  package func loadConfiguration() -> Result<GatewayConfig, ConfigFile.Failure> {
+  package func loadConfiguration() -> Result<LoadedConfig, ConfigFile.Failure> {
     do throws(ConfigFile.Failure) {
-      return .success(try ConfigFile.load(path: configPath))
+      let (config, bytes) = try ConfigFile.loadWithBytes(path: configPath)
+      return .success(LoadedConfig(config: config, bytes: bytes))
     } catch {
       return .failure(error)
     }

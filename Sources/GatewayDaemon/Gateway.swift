@@ -49,6 +49,8 @@ package final class Gateway: Sendable {
     var acquisition: Acquisition
     var uplinks: [Uplink]
     var notes: [String] = []
+    /// Why the configuration is not the file's.
+    var remark: String?
   }
 
   private let options: DaemonOptions
@@ -64,12 +66,16 @@ package final class Gateway: Sendable {
   private let evictedBefore: UInt64
   private let writerHeartbeat = Heartbeat(name: "store")
   private let controlHeartbeat = Heartbeat(name: "control")
+  private let flash: FlashWatch
+  /// Where rows are carried out by hand.
+  let carryDesk = CarryDesk()
   private let running: Mutex<Running>
   private let reloading = Mutex(())
   private let control = Mutex<VarlinkServer?>(nil)
 
-  /// Opens the store, takes up what it knows, and starts everything but the control socket.
-  package init(options: DaemonOptions, config: GatewayConfig) throws(StartFailure) {
+  /// Opens the store, takes up what it knows, and starts everything but the control socket. `remark`: why `config` is
+  /// not what the file says.
+  package init(options: DaemonOptions, config: GatewayConfig, remark: String? = nil) throws(StartFailure) {
     self.options = options
     let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
     do throws(SystemError) { try makeDirectory(options.stateDirectory) } catch {
@@ -83,6 +89,7 @@ package final class Gateway: Sendable {
     } catch {
       throw .store(error)
     }
+    flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     do throws(SystemError) {
       evictedBefore = store.overallBooks.evicted
       for note in store.notes { JournalLog.line(.warning, "store: \(note)") }
@@ -96,7 +103,7 @@ package final class Gateway: Sendable {
       let remainder = Self.takeUp(store, queue: queue, catalogue: acquisition.catalogue)
       totals.takeUp(remainder.state)
       let uplinks = try Self.uplinks(config, options, store)
-      running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks))
+      running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks, remark: remark))
       writer.retain(config.store.retain)
       try writer.start()
       for uplink in uplinks { try uplink.forwarder.start() }
@@ -152,7 +159,24 @@ package final class Gateway: Sendable {
     }
   }
 
-  package func refreshClock() { clock.refresh() }
+  /// What wants a look about once a second.
+  package func refreshClock() {
+    clock.refresh()
+    flash.look(at: store)
+    acquisition.pipeline.spaceCommits(by: flash.leastCommitInterval)
+  }
+
+  package var storeReport: StoreReport {
+    flash.report(of: store, running.withLock { $0.config.store }, fault: writer.fault)
+  }
+
+  var id: String { running.withLock { $0.config.id } }
+
+  /// For whom rows are kept.
+  var queues: [(name: String, queue: any DeliveryQueue)] {
+    let names = running.withLock { $0.config.destinations.map(\.name) }
+    return (names.isEmpty ? [DeliveryLedger.nobody] : names).map { ($0, store.queue(for: $0)) }
+  }
 
   /// Every worker's sign of life, for the watchdog.
   package var heartbeats: [Heartbeat] {
@@ -179,7 +203,8 @@ package final class Gateway: Sendable {
           capacity: usage.capacity, used: usage.used, oldest: usage.oldest, commits: usage.commits,
           bytesWritten: usage.bytesWritten, fault: writer.fault ?? usage.fault),
         accounting: accounting, lostSinceStart: books.evicted - min(evictedBefore, books.evicted),
-        destinations: running.uplinks.compactMap(destination), notes: running.notes))
+        destinations: running.uplinks.compactMap(destination), flash: flash.life,
+        notes: (running.remark.map { [$0] } ?? []) + running.notes))
   }
 
   private func destination(_ uplink: Uplink) -> StatusSnapshot.Destination? {
@@ -211,9 +236,11 @@ package final class Gateway: Sendable {
         for line in lines { JournalLog.line(.error, line) }
         running.withLock { $0.notes = ["the last reload was refused: \(lines.first ?? "")"] }
         return lines
-      case .success(let config):
+      case .success(let loaded):
+        let config = loaded.config
         do {
           try adopt(config)
+          LastGoodConfig.keep(loaded.bytes, in: options.stateDirectory)
           JournalLog.line(.notice, "configuration reloaded: \(config.summary)")
           return []
         } catch {
@@ -253,6 +280,7 @@ package final class Gateway: Sendable {
     var server: VarlinkServer?
     control.withLock { swap(&$0, &server) }
     server?.stop()
+    carryDesk.close()
     reloading.withLock { _ in
       let last = running.withLock { $0 }
       for uplink in last.uplinks { uplink.forwarder.requestStop() }

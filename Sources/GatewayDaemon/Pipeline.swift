@@ -48,6 +48,7 @@ final class Pipeline: Sendable {
   let wake: EventSignal
   let heartbeat: Heartbeat
   private let stopping = Atomic<Bool>(false)
+  private let leastInterval = Atomic<Int64>(0)
   private let books = Mutex(PipelineState.Books())
   private let remainder = Mutex<Remainder?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
@@ -68,6 +69,7 @@ final class Pipeline: Sendable {
       while !stopping.load(ordering: .acquiring) {
         heartbeat.beat()
         wake.wait(timeout: worker.tick)
+        worker.leastInterval = .microseconds(leastInterval.load(ordering: .relaxed))
         worker.turn(at: SystemClock.moment)
         books.withLock { $0 = worker.books }
       }
@@ -76,6 +78,11 @@ final class Pipeline: Sendable {
       remainder.withLock { $0 = rest }
     }
     thread.withLock { swap(&$0, &started) }
+  }
+
+  /// Commits are to be no closer than this, whatever the configuration says.
+  func spaceCommits(by interval: Duration) {
+    leastInterval.store(interval.microseconds, ordering: .relaxed)
   }
 
   /// Call when the sources have stopped: takes what is left in the rings, commits it, and ends the thread.
@@ -99,6 +106,7 @@ private struct PipelineWorker: ~Copyable {
   private let queue: CommitQueue
   private let live: LiveTable
   private let commitInterval: Duration
+  var leastInterval = Duration.zero
   private let base: PipelineState.Books
   private var drained: UInt64 = 0
   private var committedBooks: PipelineState.Books
@@ -148,7 +156,7 @@ private struct PipelineWorker: ~Copyable {
     if now.boot >= nextCommit {
       commit(at: now.time)
       // A late turn does not shorten the next interval.
-      nextCommit = max(nextCommit.advanced(by: commitInterval), now.boot)
+      nextCommit = max(nextCommit.advanced(by: max(commitInterval, leastInterval)), now.boot)
     }
   }
 

@@ -14,6 +14,8 @@ enum StatusBoard {
     /// Rows evicted or destroyed in this run.
     var lostSinceStart: UInt64
     var destinations: [StatusSnapshot.Destination]
+    /// What the medium says of its wear.
+    var flash: FlashLife?
     /// What an operator should know although nothing is broken, e.g. a reload that was refused.
     var notes: [String]
   }
@@ -32,6 +34,7 @@ enum StatusBoard {
         "\(inputs.lostSinceStart) rows were lost since the start: they had to make room, or the medium failed"
       )
     }
+    if let flash = inputs.flash, let sentence = flash.sentence { verdict.note(flash.state, sentence) }
     verdict.judge(inputs.destinations)
     verdict.judge(buses, inputs.acquisition.devices)
     for bus in inputs.acquisition.buses { verdict.judge(load: bus) }

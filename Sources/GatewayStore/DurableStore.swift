@@ -39,6 +39,10 @@ package final class DurableStore: Sendable {
     var newest: SegmentIndex
     var commits: UInt64 = 0
     var bytesWritten: UInt64 = 0
+    /// The part of it that zero-filled slots.
+    var bytesPrepared: UInt64 = 0
+    /// The part of it that commits took.
+    var bytesOfRows: UInt64 = 0
     var writeFault: String?
     var spaceFault: String?
     /// By destination; a forwarder that takes over from another one replaces its listener.
@@ -124,7 +128,8 @@ package final class DurableStore: Sendable {
     shared = Mutex(
       Shared(
         ledger: start.ledger, ledgerIsDirty: !start.isDurable, map: preparation.map, newest: recovery.newest,
-        bytesWritten: preparation.bytesWritten, spaceFault: preparation.spaceFault))
+        bytesWritten: preparation.bytesWritten, bytesPrepared: preparation.bytesWritten,
+        spaceFault: preparation.spaceFault))
     writer = Mutex(
       Writer(
         ledger: ledger, nextSegment: recovery.nextSegment,

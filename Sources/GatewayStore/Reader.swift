@@ -88,11 +88,11 @@ extension DurableStore {
     sealed.withLock { Self.remember(index, of: id, in: &$0) }
   }
 
-  /// Two: what one destination reads, and another one that is behind or ahead.
+  /// What destinations that are behind read, and an export.
   private static func remember(
     _ index: SegmentIndex, of id: UInt64, in sealed: inout [(id: UInt64, index: SegmentIndex)]
   ) {
-    if sealed.count == 2 { sealed.removeFirst() }
+    if sealed.count == 4 { sealed.removeFirst() }
     sealed.append((id, index))
   }
 }
@@ -178,6 +178,10 @@ extension DurableStore {
     /// Since the start.
     package var commits: UInt64
     package var bytesWritten: UInt64
+    /// The part of it that prepared slots, once for each.
+    package var bytesPrepared: UInt64
+    /// The part of it that commits took, with their padding.
+    package var bytesOfRows: UInt64
     /// Why the store cannot write, or not in all of its capacity; nil when it can.
     package var fault: String?
   }
@@ -187,6 +191,7 @@ extension DurableStore {
       let stored = shared.ledger.storedThrough
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
+        bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
         fault: shared.writeFault ?? shared.spaceFault)
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)

@@ -88,6 +88,7 @@ extension DurableStore {
     let result = device.zero(offset..<offset + layout.slotSize).flatMap { device.synchronize() }
     return shared.withLock { shared in
       shared.bytesWritten += UInt64(layout.slotSize)
+      shared.bytesPrepared += UInt64(layout.slotSize)
       if case .failure(let error) = result {
         shared.spaceFault =
           "cannot extend the store beyond \(offset >> 20) MiB: \(SystemError.text(error.code))"

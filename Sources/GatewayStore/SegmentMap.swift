@@ -124,6 +124,9 @@ struct SegmentMap {
 
   mutating func setNewestBytes(_ bytes: Int) { segments[segments.count - 1].bytes = bytes }
 
+  /// Those whose last write failed.
+  var failedSlots: Set<Int> { Set(failures.indices.filter { failures[$0] > 0 }) }
+
   mutating func recordFailure(ofSlot slot: Int) { failures[slot] += 1 }
   mutating func recordSuccess(ofSlot slot: Int) { failures[slot] = 0 }
 

@@ -140,7 +140,8 @@ extension DurableStore {
     let hasLedger = writeLedgerIfDue(commit.time, &writer)
     let result = writer.buffer.withBytes { device.write($0, at: layout.offset(ofSlot: slot) + start) }
       .flatMap { device.synchronize() }
-    let length = writer.buffer.count + (hasLedger ? StoreFormat.block : 0)
+    let rowBytes = writer.buffer.count
+    let length = rowBytes + (hasLedger ? StoreFormat.block : 0)
     if case .failure = result, hasLedger { writer.keepsLedgerApart = true }
     if case .success = result {
       if header != nil { keepNewestIndex() }
@@ -149,6 +150,7 @@ extension DurableStore {
     }
     shared.withLock { shared in
       shared.bytesWritten += UInt64(length)
+      shared.bytesOfRows += UInt64(rowBytes)
       guard case .success = result else {
         if hasLedger { shared.ledgerIsDirty = true }
         shared.map.recordFailure(ofSlot: slot)

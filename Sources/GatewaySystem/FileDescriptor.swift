@@ -94,6 +94,20 @@ package func readFile(_ path: String, limit: Int = 1 << 20) throws(SystemError) 
   }
 }
 
+/// Gives a file another name; `EEXIST` where something has it and is not to be replaced.
+package func renameFile(_ path: String, to name: String, replacing: Bool) -> Result<Void, Errno> {
+  if replacing { return retrying { rename(path, name) }.map { _ in } }
+  let result = retrying {
+    renameat2(AT_FDCWD, path, AT_FDCWD, name, UInt32(GATEWAY_RENAME_NOREPLACE))
+  }
+  // Not every file system knows the flag.
+  guard case .failure(let error) = result, error.code == EINVAL || error.code == ENOSYS else {
+    return result.map { _ in }
+  }
+  if access(name, F_OK) == 0 { return .failure(Errno(code: EEXIST)) }
+  return retrying { rename(path, name) }.map { _ in }
+}
+
 /// Makes a directory for its owner alone, unless something of that name is there; its parent must exist.
 package func makeDirectory(_ path: String) throws(SystemError) {
   guard mkdir(path, 0o700) != 0 else { return }

@@ -1,4 +1,5 @@
 package import GatewayCore
+internal import GatewayGzip
 
 /// A batch ready to travel, byte for byte as often as it takes.
 package struct SealedBatch: ~Copyable, Sendable {

@@ -18,12 +18,19 @@ package enum ConfigFile {
   }
 
   package static func load(path: String) throws(Failure) -> GatewayConfig {
+    try loadWithBytes(path: path).config
+  }
+
+  /// The same, with the bytes that the configuration was read from.
+  package static func loadWithBytes(
+    path: String
+  ) throws(Failure) -> (config: GatewayConfig, bytes: [UInt8]) {
     let bytes: [UInt8]
     do throws(SystemError) {
       bytes = try readFile(path, limit: YAMLReader.maximumBytes)
     } catch { throw .unreadable(error) }
     do throws(ConfigProblems) {
-      return try check(bytes, file: path, profiles: ProfileStore(beside: path))
+      return (try check(bytes, file: path, profiles: ProfileStore(beside: path)), bytes)
     } catch { throw .wrong(error) }
   }
 

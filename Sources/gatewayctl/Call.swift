@@ -32,9 +32,10 @@ struct CallFailure: Error {
       case .noAnswer, .error("org.citygateway.TooManyClients", _): ExitCode.noAnswer
       case .error("org.varlink.service.PermissionDenied", _): ExitCode.noPermission
       case .error("org.varlink.service.InvalidParameter", _), .error("org.citygateway.UnknownBus", _),
-        .error("org.citygateway.UnknownChip", _):
+        .error("org.citygateway.UnknownChip", _), .error("org.citygateway.UnknownDestination", _):
         ExitCode.usage
-      case .error("org.citygateway.BusOccupied", _): ExitCode.tryLater
+      case .error("org.citygateway.BusOccupied", _), .error("org.citygateway.ExportOccupied", _):
+        ExitCode.tryLater
       case .error("org.citygateway.ChipFailed", _), .error("org.citygateway.BusFailed", _):
         ExitCode.unavailable
       case .error("org.citygateway.ConfigInvalid", _): ExitCode.configuration

@@ -29,6 +29,17 @@ extension Invocation {
           --count       how many
         gpio CHIP       its lines, who holds them,
                         what is read there
+        store           how full the store is and
+                        will be, who lacks which
+                        rows, how the flash wears
+        export FILE     the undelivered rows, for
+                        a stick: gzip, one batch
+                        a line
+          --destination what this one lacks, else
+                        what any lacks
+          --mark-delivered
+                        once the file is complete
+          --force       replace a file
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

@@ -5,7 +5,7 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, check, reload, flush, help
+  case status, sensors, watch, read, scan, bus, gpio, store, export, check, reload, flush, help
 }
 
 struct UsageError: Error {
@@ -17,6 +17,7 @@ struct Invocation {
   private(set) var arguments: [String] = []
   private(set) var wantsJSON = false
   private(set) var wantsVersion = false
+  private var flags: Set<String> = []
   /// The options that were given with a value.
   private var values: [String: String] = [:]
 
@@ -24,6 +25,11 @@ struct Invocation {
   private static let valued: [(word: String, noun: String, verbs: [Verb])] = [
     ("--socket", "a path", []), ("--type", "a type", [.read]), ("--order", "an order", [.read]),
     ("--count", "a number", [.read]), ("--from", "a unit", [.scan]), ("--to", "a unit", [.scan]),
+    ("--destination", "a name", [.export]),
+  ]
+  /// The options that are given or not, and the verbs they are for.
+  private static let plain: [(word: String, verbs: [Verb])] = [
+    ("--mark-delivered", [.export]), ("--force", [.export]),
   ]
 
   init(parsing words: [String]) throws(UsageError) {
@@ -60,6 +66,7 @@ struct Invocation {
     case "--json": wantsJSON = true
     case "--version": wantsVersion = true
     case "--help", "-h": verb = .help
+    case let word where Self.plain.contains { $0.word == word }: flags.insert(word)
     default: try takeValued(word, &rest)
     }
   }
@@ -67,7 +74,7 @@ struct Invocation {
   private mutating func takeValued(_ word: String, _ rest: inout ArraySlice<String>) throws(UsageError) {
     let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard let option = Self.valued.first(where: { $0.word == parts[0] }) else {
-      throw Self.unknown("option", word, ["--json", "--version", "--help"] + Self.valued.map(\.word))
+      throw Self.unknown("option", word, Self.words)
     }
     guard let value = parts.count == 2 ? parts[1] : rest.popFirst(), !value.isEmpty else {
       throw UsageError(sentence: "\(option.word) needs \(option.noun)")
@@ -75,16 +82,20 @@ struct Invocation {
     values[option.word] = value
   }
 
+  private static let words =
+    ["--json", "--version", "--help"] + plain.map(\.word) + valued.map(\.word)
+
   private func checkArguments() throws(UsageError) {
     switch verb {
     case nil where !wantsVersion: throw UsageError(sentence: "what should be done? No verb is given")
-    case .check where arguments.count != 1: throw UsageError(sentence: "check needs one file")
+    case .check where arguments.count != 1, .export where arguments.count != 1:
+      throw UsageError(sentence: "\(verb?.rawValue ?? "") needs one file")
     case .scan where arguments.count != 1, .bus where arguments.count != 1:
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs the name of one bus")
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
     case .read where !(3...4).contains(arguments.count):
       throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
-    case .status, .sensors, .reload, .flush:
+    case .status, .sensors, .store, .reload, .flush:
       if let first = arguments.first { throw UsageError(sentence: "unexpected argument \"\(first.plain)\"") }
     default: break
     }
@@ -92,10 +103,11 @@ struct Invocation {
 
   private func checkOptions() throws(UsageError) {
     guard let verb, verb != .help else { return }
-    for option in Self.valued
-    where values[option.word] != nil && !option.verbs.isEmpty && !option.verbs.contains(verb) {
-      let verbs = option.verbs.map(\.rawValue).joined(separator: " and ")
-      throw UsageError(sentence: "\(option.word) is for \(verbs), not for \(verb.rawValue)")
+    let given = Self.valued.filter { values[$0.word] != nil }.map { ($0.word, $0.verbs) }
+    for option in given + Self.plain.filter({ flags.contains($0.word) }).map({ ($0.word, $0.verbs) })
+    where !option.1.isEmpty && !option.1.contains(verb) {
+      let verbs = option.1.map(\.rawValue).joined(separator: " and ")
+      throw UsageError(sentence: "\(option.0) is for \(verbs), not for \(verb.rawValue)")
     }
   }
 
@@ -103,6 +115,10 @@ struct Invocation {
     let hint = nearestWord(to: word, in: known).map { ", did you mean \"\($0)\"?" } ?? ""
     return UsageError(sentence: "unknown \(noun) \"\(word.plain)\"\(hint)")
   }
+
+  func isSet(_ flag: String) -> Bool { flags.contains(flag) }
+
+  func value(of option: String) -> String? { values[option] }
 
   /// What the option says; nil where it was not given.
   func option<Value>(_ word: String, _ form: ScalarForm<Value>) throws(UsageError) -> Value? {
@@ -130,6 +146,8 @@ struct Invocation {
     case .scan: return try runScan()
     case .bus: return runBus()
     case .gpio: return runGPIO()
+    case .store: return runStore()
+    case .export: return runExport()
     case .check: return runCheck()
     case .reload: return runReload()
     case .flush: return runFlush()

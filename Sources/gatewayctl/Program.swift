@@ -29,6 +29,8 @@ enum ExitCode {
   /// A device or a chip does not give what was asked of it.
   static let unavailable: Int32 = 69
   static let failure: Int32 = 70
+  static let cannotCreate: Int32 = 73
+  static let cannotWrite: Int32 = 74
   static let tryLater: Int32 = 75
   static let noPermission: Int32 = 77
   static let configuration: Int32 = 78

@@ -86,6 +86,9 @@ final class Cabinet: ControlDelegate {
   struct State {
     var snapshot = StatusSnapshot.calm
     var problems: [String] = []
+    var report = StoreReport.calm
+    var export: ScriptedExport?
+    var marked: [ExportedRun] = []
     var reloads = 0
     var flushes = 0
     var chip = ChipAnswer.unknown(known: ["cabinet", "/dev/gpiochip0"])
@@ -115,6 +118,71 @@ final class Cabinet: ControlDelegate {
       return $0.snapshot.accounting.queued
     }
   }
+}
+
+extension Cabinet {
+  func storeReport() -> StoreReport { state.withLock { $0.report } }
+
+  func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
+    state.withLock { state in
+      if let destination, destination != "platform" { return .unknown(known: ["platform"]) }
+      return state.export.map { .begun($0) } ?? .busy("another export goes on")
+    }
+  }
+
+  func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows> {
+    state.withLock { state in
+      state.marked += runs
+      return .begun(AllMarked(runs))
+    }
+  }
+}
+
+/// An export of which the test says what comes.
+final class ScriptedExport: ExportedBatches {
+  struct State {
+    var batches: [ExportedBatch]
+    var lost: UInt64?
+    var isCancelled = false
+  }
+
+  let state: Mutex<State>
+
+  init(_ batches: [ExportedBatch], lost: UInt64? = 0) { state = Mutex(State(batches: batches, lost: lost)) }
+
+  func take() -> ExportedBatch? {
+    state.withLock { $0.batches.isEmpty ? nil : $0.batches.removeFirst() }
+  }
+
+  var lostRows: UInt64? { state.withLock { $0.batches.isEmpty ? $0.lost : nil } }
+
+  func cancel() { state.withLock { $0.isCancelled = true } }
+}
+
+final class AllMarked: MarkedRows {
+  let result: MarkResult?
+
+  init(_ runs: [ExportedRun]) {
+    var result = MarkResult()
+    result.marked = runs.reduce(0) { $0 + UInt64($1.rows.count) }
+    self.result = result
+  }
+
+  func cancel() {}
+}
+
+extension StoreReport {
+  static let calm = StoreReport(
+    capacity: 256 << 20, used: 8192, oldest: .nine.advanced(by: .seconds(-60)), now: .nine, commits: 60,
+    bytesWritten: 245_760, fault: nil,
+    segments: Segments(slotBytes: 4 << 20, total: 63, used: 1, free: 62, failed: 0),
+    destinations: [
+      Destination(
+        name: "platform", queued: 20, oldest: .nine.advanced(by: .seconds(-60)), runs: [3701...3720])
+    ],
+    rate: Rate(measured: 3605.2, writtenPerDay: 350e6, rowsPerDay: 300e6, growthPerDay: 0),
+    budget: FlashConfig(capacity: 8_000_000_000, cycles: 3000),
+    life: FlashLife(device: "mmcblk0", usedTenths: 2, preEndOfLife: 1), commitInterval: 1)
 }
 
 extension Cabinet {

@@ -306,7 +306,10 @@ import Testing
         == Outcome(code: 0, output: "gatewayctl \(GatewayVersion.text)\n", errors: ""))
     let help = run([Self.program, "help"])
     #expect(help.code == 0)
-    for verb in ["status", "sensors", "watch", "bus", "scan", "read", "gpio", "check", "reload", "flush"] {
+    for verb in [
+      "status", "sensors", "watch", "bus", "scan", "read", "gpio", "store", "export", "check", "reload",
+      "flush",
+    ] {
       #expect(help.output.contains("  \(verb) "))
     }
     for line in help.output.split(separator: "\n") { #expect(line.count <= 46) }

@@ -14,6 +14,8 @@ final class Cabinet {
   let platform: PlatformSimulator
   private(set) var gateway: ChildProcess?
   private var config = ""
+  /// What the programs find in their environment beside the test's own.
+  var environment: [String: String] = [:]
 
   /// A field of `devices` units, each with ten holding registers that count, and a platform.
   convenience init(devices: Int = 3, registers: [FieldRegister]? = nil) throws {
@@ -101,7 +103,8 @@ final class Cabinet {
   func start() throws -> ChildProcess {
     let process = try ChildProcess(
       try Self.program("gatewayd"),
-      ["--config", configPath, "--state", statePath, "--socket", socketPath], mergesErrors: true)
+      ["--config", configPath, "--state", statePath, "--socket", socketPath],
+      environment: environment, mergesErrors: true)
     gateway = process
     return process
   }

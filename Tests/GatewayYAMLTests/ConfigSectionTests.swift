@@ -197,4 +197,41 @@ internal import Testing
     #expect(try config(devices: devices).catalogue.map(\.name.utf8.count) == [127])
     #expect(throws: ConfigProblems.self) { try config(devices: "[{name: \(name)n, bus: lan, points: []}]") }
   }
+
+  @Test(
+    arguments: [
+      ("{capacity: 8GB, cycles: 3000}", 8_000_000_000, 3000),
+      ("{capacity: 7456MiB, cycles: 100}", 7456 << 20, 100),
+      ("{capacity: 64MB, cycles: 1000000}", 64_000_000, 1_000_000),
+      ("{capacity: 16TB, cycles: 3000}", 16_000_000_000_000, 3000),
+      ("{capacity: 8GiB, cycles: 3000}", 8 << 30, 3000),
+    ] as [(String, Int, Int)])
+  func theFlashBudgetIsInThousandsOrInPowersOfTwo(text: String, capacity: Int, cycles: Int) throws {
+    let config = try config(rest: "store: {flash: \(text)}")
+    #expect(config.store.flash == FlashConfig(capacity: capacity, cycles: cycles))
+  }
+
+  @Test(
+    arguments: [
+      (
+        "{capacity: 8G, cycles: 3000}",
+        "5:27: \"capacity\" should be a size from 64MB to 16TB, or in MiB, GiB, TiB, not \"8G\""
+          + "; did you mean \"8GB\"?"
+      ),
+      (
+        "{capacity: 63MB, cycles: 3000}",
+        "5:27: \"capacity\" should be a size from 64MB to 16TB, or in MiB, GiB, TiB, not \"63MB\""
+      ),
+      (
+        "{capacity: 8GB, cycles: 99}",
+        "5:40: \"cycles\" should be a whole number from 100 to 1000000, not \"99\""
+      ),
+      ("{capacity: 8GB}", "5:16: \"flash\" needs the key \"cycles\""),
+      ("{cycles: 3000}", "5:16: \"flash\" needs the key \"capacity\""),
+      ("8GB", "5:16: \"flash\" should be a mapping (key: value), not \"8GB\""),
+    ])
+  func aFlashBudgetThatIsNoneIsNamed(text: String, problem: String) throws {
+    let problems = #expect(throws: ConfigProblems.self) { try config(rest: "store: {flash: \(text)}") }
+    #expect(problems?.description == "test.yaml:\(problem)")
+  }
 }

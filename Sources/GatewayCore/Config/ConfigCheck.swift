@@ -67,8 +67,18 @@ package struct ConfigCheck {
     store.capacity = keys.optional("capacity", .size("12MiB", "1TiB")) ?? store.capacity
     store.retain = keys.optional("retain", .duration("1m", "3650d"))
     store.commit = keys.optional("commit", .duration("100ms", "60s")) ?? store.commit
+    store.flash = keys.mapping("flash").flatMap(flash)
     keys.finish()
     return store
+  }
+
+  private func flash(_ reader: MappingReader) -> FlashConfig? {
+    var keys = reader
+    let capacity = keys.require("capacity", .mediumSize("64MB", "16TB"))
+    let cycles = keys.require("cycles", .integer(100...1_000_000))
+    keys.finish()
+    guard let capacity, let cycles else { return nil }
+    return FlashConfig(capacity: capacity, cycles: cycles)
   }
 
   private func defaults(_ reader: MappingReader) -> Sampling {

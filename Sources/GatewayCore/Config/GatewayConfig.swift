@@ -51,11 +51,30 @@ package struct StoreConfig: Equatable, Sendable {
   package var commit: Duration
   /// Rows older than this are dropped and counted; nil keeps them for as long as there is room.
   package var retain: Duration?
+  /// What the medium under the store stands; nil where nobody says.
+  package var flash: FlashConfig?
 
-  package init(capacity: Int = 256 << 20, commit: Duration = .seconds(1), retain: Duration? = nil) {
+  package init(
+    capacity: Int = 256 << 20, commit: Duration = .seconds(1), retain: Duration? = nil,
+    flash: FlashConfig? = nil
+  ) {
     self.capacity = capacity
     self.commit = commit
     self.retain = retain
+    self.flash = flash
+  }
+}
+
+/// The budget of writes of a flash medium, as its data sheet has it.
+package struct FlashConfig: Equatable, Sendable {
+  /// Bytes of the whole medium: 64 MB … 16 TB.
+  package var capacity: Int
+  /// Times that each cell may be programmed: 100 … 1,000,000.
+  package var cycles: Int
+
+  package init(capacity: Int, cycles: Int) {
+    self.capacity = capacity
+    self.cycles = cycles
   }
 }
 

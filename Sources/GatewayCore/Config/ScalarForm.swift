@@ -118,3 +118,24 @@ extension ScalarForm<String> {
     }
   }
 }
+
+extension ScalarForm<Int> {
+  /// Bytes of a medium: makers count in thousands, `8GB`.
+  package static func mediumSize(_ lowest: String, _ highest: String) -> Self {
+    guard let least = mediumByteSize(configText: lowest), let most = mediumByteSize(configText: highest)
+    else {
+      preconditionFailure("BUG: a range that is not a size")
+    }
+    return Self(
+      "a size from \(lowest) to \(highest), or in MiB, GiB, TiB",
+      nearest: { text in
+        // `8G` and `8gb` mean 8GB.
+        guard let unit = text.lastIndex(where: \.isNumber).map({ text[text.index(after: $0)...] }),
+          let letter = unit.first?.uppercased(), ["M", "G", "T"].contains(letter)
+        else { return nil }
+        let near = "\(text.dropLast(unit.count))\(letter)B"
+        return mediumByteSize(configText: near).flatMap { least...most ~= $0 ? near : nil }
+      },
+      parse: { text, _ in mediumByteSize(configText: text).flatMap { least...most ~= $0 ? $0 : nil } })
+  }
+}

@@ -45,6 +45,15 @@ package func isName(_ text: String, limit: Int = 63, allowsCapitals: Bool = true
   return bytes.allSatisfy { isAlphanumeric($0) || others.utf8.contains($0) }
 }
 
+/// Bytes as `byteSize` has them, and `64MB 8GB 1TB` in thousands, as the makers of media count; those take no fraction.
+package func mediumByteSize(configText text: String) -> Int? {
+  let units: [(String, Int64)] = [("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000)]
+  guard let (number, unit) = split(text, units) else { return byteSize(configText: text) }
+  guard let count = wholeNumber(String(number)) else { return nil }
+  let (bytes, overflow) = count.multipliedReportingOverflow(by: Int(unit))
+  return overflow || bytes < 0 ? nil : bytes
+}
+
 /// The number and the factor of the unit behind it; the number must begin and end with a digit.
 private func split(_ text: String, _ units: [(String, Int64)]) -> (Substring, Int64)? {
   for (suffix, factor) in units where text.hasSuffix(suffix) {

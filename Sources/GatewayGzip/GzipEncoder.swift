@@ -1,15 +1,14 @@
 private import CZlib
 package import GatewayCore
 
-/// Compresses batches to gzip (RFC 1952), one after the other in the same memory. Relies on zlib; the only file
-/// that imports it.
+/// Compresses batches to gzip (RFC 1952), one after the other in the same memory. Relies on zlib.
 package struct GzipEncoder: ~Copyable {
   // zlib keeps a pointer back to its stream: it must not move.
   private let stream: UnsafeMutablePointer<z_stream>
 
-  /// Measured on batches of 1000 raw rows (123 KB): level 1 makes 450 MB/s of them a twelfth, level 6 takes four
-  /// times as long for a thirteenth. A window of 16 KiB with memory level 7 holds 128 KiB instead of 256 and is
-  /// 10 % slower.
+  /// Measured on batches of 1000 raw rows (123 KB): level 1 makes 450 MB/s of them a twelfth, level 6 takes
+  /// four times as long for a thirteenth. A window of 16 KiB with memory level 7 holds 128 KiB instead of 256
+  /// and is 10 % slower.
   package init() {
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
