@@ -66,20 +66,20 @@ package struct Outbox: ~Copyable {
     let verdict = withBatch { [acknowledgement] batch in
       DeliveryPolicy.judge(outcome, rows: batch.rows, stream: batch.stream, acknowledgement: acknowledgement)
     }
-    if verdict == .accepted && state.mayBeBehind { catchUp(at: now) }
+    if verdict == .accepted && state.mayBeBehind { catchUp() }
+    // What was stored while the batch travelled goes before the backlog's next.
+    while draftLive(at: now) {}
     perform(state.handle(.judged(verdict, random: random), at: now))
     return (verdict, takePost())
   }
 
   /// The platform is back: the newest rows go next, where many have piled up.
-  private mutating func catchUp(at now: BootTime) {
-    let first = live.start
-    if let newest = queue.farAhead(of: first, by: state.rowLimit) {
+  private mutating func catchUp() {
+    if let newest = queue.farAhead(of: live.start, by: state.rowLimit) {
       state.caughtUp(byJumping: true)
       frontier = newest
       live.restart(at: newest)
-      while draftLive(at: now) {}
-    } else if !queue.isFar(from: first, by: state.rowLimit) {
+    } else if !queue.isFar(from: live.start, by: state.rowLimit) {
       state.caughtUp(byJumping: false)
     }
   }

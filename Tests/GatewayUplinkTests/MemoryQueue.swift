@@ -162,9 +162,14 @@ final class MemoryQueue: DeliveryQueue {
   }
 
   /// Waits until everything up to `seq` is settled; false after ten seconds.
-  func waitUntilSettled(_ seq: UInt64) -> Bool {
+  func waitUntilSettled(_ seq: UInt64) -> Bool { wait { $0.settled >= seq } }
+
+  /// Waits until all of `rows` are delivered; false after ten seconds.
+  func waitUntilDelivered(_ rows: ClosedRange<UInt64>) -> Bool { wait { $0.deliveredRows.holds(rows) } }
+
+  private func wait(_ isOver: (Books) -> Bool) -> Bool {
     let deadline = SystemClock.boot.advanced(by: .seconds(10))
-    while settledThrough < seq {
+    while !isOver(now) {
       let left = SystemClock.boot.duration(to: deadline)
       if left <= .zero { return false }
       settledSignal.wait(timeout: left)
