@@ -112,6 +112,7 @@ struct LaneHistory: ~Copyable {
         let stream = StreamID(bits: generator.next())
         queue.change(stream: stream)
       }
+      advance()
       if chance(5), outbox.flush(at: now) { post() }
       if chance(5) {
         // A batch in flight is dropped, and may have arrived.
@@ -136,6 +137,13 @@ struct LaneHistory: ~Copyable {
     }
     if answerTime != nil { flaws.append("two batches in flight") }
     if let before = bodies.updateValue(body, forKey: key), before != body { flaws.append("\(key) changed") }
+    if queue.pending(from: rows.lowerBound).map({
+      $0.lowerBound == rows.lowerBound && $0.contains(rows.upperBound)
+    })
+      != true
+    {
+      flaws.append("\(rows) were settled before")
+    }
     if rows.count > destination.maximumReadings { flaws.append("\(rows) are too many") }
     if !rows.allSatisfy({ streams[Int($0) - 1] == stream }) { flaws.append("\(rows) are of two streams") }
     let bytes = BacklogBudget.wireBytes(body: body.count)

@@ -86,7 +86,8 @@ import Testing
     var generator = SeededGenerator(seed: seed)
     let backfill = Int.random(in: 8...64, using: &generator) * 1000
     var history = LaneHistory(Self.destination(order, backfill: backfill, rows: 1000), seed: seed)
-    history.linkSpeed = Double(backfill) / 8
+    // A line that the backlog alone would fill, and one that has room for ten times as much.
+    history.linkSpeed = Double(backfill) / 8 * (seed % 2 == 0 ? 1 : 10)
     history.live(seconds: 5, rowsPerSecond: 5)
     history.isAway = true
     history.live(seconds: 3000, rowsPerSecond: 5)
