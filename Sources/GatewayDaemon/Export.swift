@@ -77,7 +77,7 @@ final class Export: ExportedBatches, Carrying {
     var next = run.lowerBound
     builder.restart(at: next)
     while next <= run.upperBound {
-      builder.fill(rowLimit: Int(min(UInt64(Self.mostRows), run.upperBound - next + 1)))
+      builder.fill(rowLimit: Self.mostRows, through: run.upperBound, isEnd: true)
       if builder.rows != nil {
         builder.seal(into: &batch)
         guard waitForRoom() else { return false }

@@ -11,6 +11,8 @@ package struct SealedBatch: ~Copyable, Sendable {
 
   package init() {}
 
+  package var byteCount: Int { buffer.count - start }
+
   /// The bytes stay where they are until the batch is sealed anew.
   package borrowing func withBody<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     buffer.withBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
@@ -18,7 +20,7 @@ package struct SealedBatch: ~Copyable, Sendable {
 }
 
 /// Turns stored commits into one batch at a time: consecutive rows of one stream, up to the limits of rows and
-/// bytes. Reads the queue forwards from `next` and settles nothing. Its buffers are reused; they grow to the
+/// bytes and up to the row that the caller says. Reads the queue forwards from `next` and settles nothing. Its buffers are reused; they grow to the
 /// largest batch and no further. Owned by the forwarder's thread.
 package struct BatchBuilder: ~Copyable {
   private let queue: any DeliveryQueue
@@ -29,7 +31,9 @@ package struct BatchBuilder: ~Copyable {
   private var commit = CommitCursor()
   private var catalogueID: UInt32?
   /// The first row that is not in the draft.
-  private var next: UInt64
+  package private(set) var next: UInt64
+  /// The last row that may be in it.
+  private var last: UInt64 = 0
   private var count = 0
 
   /// The draft is full, or rows that cannot be read or that are another stream's lie behind it.
@@ -37,12 +41,14 @@ package struct BatchBuilder: ~Copyable {
   /// Rows right behind the draft that the store cannot give back.
   package private(set) var lost: ClosedRange<UInt64>?
 
-  package init(_ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue) {
+  package init(
+    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1
+  ) {
     self.queue = queue
     maximumBytes = destination.maximumBytes
     format = NativeJSON(gateway: gateway)
     gzip = destination.usesGzip ? GzipEncoder() : nil
-    next = queue.settledThrough + 1
+    next = seq
     format.begin(&json)
   }
 
@@ -68,17 +74,18 @@ package struct BatchBuilder: ~Copyable {
     if let lost { restart(at: lost.upperBound + 1) }
   }
 
-  /// Extends the draft by what is stored.
-  package mutating func fill(rowLimit: Int) {
-    while !isComplete && lost == nil {
+  /// Extends the draft by what is stored up to row `last`. `isEnd`: rows behind that one never follow on.
+  package mutating func fill(rowLimit: Int, through last: UInt64, isEnd: Bool) {
+    self.last = last
+    while !isComplete && lost == nil && next <= last {
       if commit.isAtEnd && !open() { return }
       appendRows(rowLimit)
     }
+    if isEnd && count > 0 && next > last { isComplete = true }
   }
 
   /// Opens the commit that holds `next`; false when there is none, which may be because rows are lost.
   private mutating func open() -> Bool {
-    guard next <= queue.storedThrough else { return false }
     switch queue.read(at: next) {
     case .end: return false
     case .gap(let through): lose(through: through)
@@ -105,16 +112,16 @@ package struct BatchBuilder: ~Copyable {
     return false
   }
 
-  private mutating func lose(through last: UInt64) {
-    guard last >= next else { return }
-    lost = next...last
+  private mutating func lose(through seq: UInt64) {
+    guard min(seq, last) >= next else { return }
+    lost = next...min(seq, last)
     isComplete = count > 0
     commit.close()
   }
 
   private mutating func appendRows(_ rowLimit: Int) {
     let byteLimit = maximumBytes - format.longestRow - 2
-    while !commit.isAtEnd {
+    while !commit.isAtEnd && next <= last {
       if count >= rowLimit || (count > 0 && json.count > byteLimit) {
         isComplete = true
         return

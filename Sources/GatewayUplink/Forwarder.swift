@@ -87,11 +87,11 @@ package final class Forwarder: Sendable {
       let now = SystemClock.boot
       var mustPost = outbox.advance(at: now)
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
-      if mustPost { post(outbox.batch, over: transport) }
+      if mustPost { outbox.withBatch { post($0, over: transport) } }
       note(outbox.phase)
       guard let outcome = transport.turn(timeout: wait(outbox.wakeTime)) else { continue }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
-      if end.mustPost { post(outbox.batch, over: transport) }
+      if end.mustPost { outbox.withBatch { post($0, over: transport) } }
       note(end.verdict)
     }
     transport.cancel()

@@ -1,91 +1,163 @@
 package import GatewayCore
 
-/// One destination's two batches: the one that travels, and behind it the draft, built and compressed meanwhile.
-/// Ties the state machine to the queue and the format; knows no socket and no clock, so that whole delivery
-/// histories are tested without either. Promises that a row is settled as delivered only after a verdict that
-/// accepted it, and that a batch once sealed is posted unchanged until it is. Owned by the forwarder's thread.
+/// One destination's batches, in two lanes: live rows in their order, and beside them the backlog, which is what the
+/// live lane left behind when it jumped to the newest rows after an outage or a start. Ties the state machine to the
+/// queue and the format; knows no socket and no clock, so that whole delivery histories are tested without either.
+/// Promises that a row is settled as delivered only after a verdict that accepted it, and that a batch once posted is
+/// posted unchanged until it is, or until its rows are settled by others. Owned by the forwarder's thread.
 package struct Outbox: ~Copyable {
+  /// No jump leaves more runs of undelivered rows than so many: a ledger has room for twice as many.
+  package static let mostRuns = 14
+
   private let queue: any DeliveryQueue
   private let acknowledgement: DestinationConfig.Acknowledgement
+  private let order: DestinationConfig.Backlog
   private var state: ForwarderState
-  private var builder: BatchBuilder
-  /// The next batch, once `draftRows` says that it is sealed.
-  private var draft = SealedBatch()
-  private var isDraftSealed = false
-  /// What is to be posted.
-  package private(set) var batch = SealedBatch()
+  private var live: OutboxLane
+  private var backlog: OutboxLane
+  /// The live lane's rows begin here; what is pending below is backlog.
+  private var frontier: UInt64
+  private var mustPost = false
 
   package init(_ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue) {
     self.queue = queue
     acknowledgement = destination.acknowledgement
+    order = destination.backlog
     state = ForwarderState(destination)
-    builder = BatchBuilder(destination, gateway: gateway, queue: queue)
+    let stored = queue.storedThrough
+    let newest = queue.pending(through: stored)
+    let first = newest?.upperBound == stored ? newest?.lowerBound ?? stored + 1 : stored + 1
+    frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
+    live = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier))
+    backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue))
   }
 
   package var phase: ForwarderState.Phase { state.phase }
   package var wakeTime: BootTime? { state.wakeTime }
 
-  /// Takes in what was stored and settled meanwhile. True: `batch` is to be posted now.
-  package mutating func advance(at now: BootTime) -> Bool {
-    var mustPost = perform(.settled(through: queue.settledThrough), at: now)
-    while true {
-      if !isDraftSealed { builder.fill(rowLimit: state.rowLimit) }
-      if let rows = draftRows {
-        sealWhenComplete()
-        if perform(.drafted(rows: rows, isComplete: isDraftSealed), at: now) {
-          mustPost = true
-        } else {
-          break
-        }
-      } else if let lost = builder.lost, !state.hasBatch {
-        queue.acknowledge(lost, as: .lost)
-        builder.skipLost()
-      } else {
-        break
-      }
-    }
-    return perform(.timePassed, at: now) || mustPost
+  /// The lane of the batch that is in flight.
+  package var lane: ForwarderState.Lane? { state.inFlight }
+
+  /// What is to be posted, after a function said that something is, and until it was judged.
+  package func withBatch<Result>(_ body: (borrowing SealedBatch) -> Result) -> Result {
+    state.inFlight == .backlog ? body(backlog.batch) : body(live.batch)
   }
 
-  /// Everything that is stored now leaves without lingering, and a wait after a failure ends. True: `batch` is to
+  /// Takes in what was stored and settled meanwhile. True: a batch is to be posted now.
+  package mutating func advance(at now: BootTime) -> Bool {
+    perform(state.withdraw { [queue] rows in queue.pending(from: rows.lowerBound).holds(rows) })
+    while draftLive(at: now) {}
+    while draftBacklog(at: now) {}
+    perform(state.handle(.timePassed, at: now))
+    return takePost()
+  }
+
+  /// Everything that is stored now leaves without lingering, and a wait after a failure ends. True: a batch is to
   /// be posted now.
   package mutating func flush(at now: BootTime) -> Bool {
-    perform(.flush(through: queue.storedThrough), at: now)
+    perform(state.handle(.flush(through: queue.storedThrough), at: now))
+    return takePost()
   }
 
-  /// Judges what became of `batch`. `mustPost`: `batch`, which may be the next one, is to be posted now.
+  /// Judges what became of the batch in flight. `mustPost`: a batch is to be posted now.
   package mutating func finish(
     _ outcome: DeliveryOutcome, at now: BootTime, random: Double
   ) -> (verdict: DeliveryVerdict, mustPost: Bool) {
-    let verdict = DeliveryPolicy.judge(
-      outcome, rows: batch.rows, stream: batch.stream, acknowledgement: acknowledgement)
-    return (verdict, perform(.judged(verdict, random: random), at: now))
+    let verdict = withBatch { [acknowledgement] batch in
+      DeliveryPolicy.judge(outcome, rows: batch.rows, stream: batch.stream, acknowledgement: acknowledgement)
+    }
+    if verdict == .accepted && state.mayBeBehind { catchUp() }
+    // What was stored while the batch travelled goes before the backlog's next.
+    while draftLive(at: now) {}
+    perform(state.handle(.judged(verdict, random: random), at: now))
+    return (verdict, takePost())
   }
 
-  private var draftRows: ClosedRange<UInt64>? { isDraftSealed ? draft.rows : builder.rows }
-
-  private mutating func sealWhenComplete() {
-    if isDraftSealed || !builder.isComplete { return }
-    builder.seal(into: &draft)
-    isDraftSealed = true
+  /// The platform is back: the newest rows go next, where many have piled up.
+  private mutating func catchUp() {
+    if let newest = queue.farAhead(of: live.start, by: state.rowLimit) {
+      state.caughtUp(byJumping: true)
+      frontier = newest
+      live.restart(at: newest)
+    } else if !queue.isFar(from: live.start, by: state.rowLimit) {
+      state.caughtUp(byJumping: false)
+    }
   }
 
-  private mutating func perform(_ event: ForwarderState.Event, at now: BootTime) -> Bool {
-    var mustPost = false
-    for action in state.handle(event, at: now) {
+  /// Whether there may be more to do.
+  private mutating func draftLive(at now: BootTime) -> Bool {
+    if !live.isSealed { fillLive() }
+    if let rows = live.rows {
+      if live.builder.isComplete { live.seal() }
+      perform(state.handle(.drafted(rows: rows, isComplete: live.isSealed), at: now))
+      return live.rows == nil
+    }
+    guard let lost = live.builder.lost, state.batch(of: .live) == nil else { return false }
+    queue.acknowledge(lost, as: .lost)
+    live.builder.skipLost()
+    return true
+  }
+
+  private mutating func fillLive() {
+    let next = live.builder.next
+    // First what is stored, then what is pending of it: a run that grows meanwhile has not ended.
+    let stored = queue.storedThrough
+    guard live.builder.lost == nil, let run = queue.pending(from: next) else { return }
+    let followsOn = run.lowerBound == next || live.rows == nil
+    if followsOn && run.lowerBound > next { live.restart(at: run.lowerBound) }
+    let last = followsOn ? run.upperBound : next - 1
+    live.builder.fill(rowLimit: state.rowLimit, through: last, isEnd: last < stored)
+  }
+
+  /// Whether there may be more to do.
+  private mutating func draftBacklog(at now: BootTime) -> Bool {
+    if backlog.isSealed { return false }
+    let limit = state.backlogRowLimit
+    if backlog.builder.lost == nil {
+      guard let run = backlogRun(rowLimit: limit) else { return false }
+      backlog.restart(at: run.lowerBound)
+      backlog.builder.fill(rowLimit: limit, through: run.upperBound, isEnd: true)
+    }
+    if let rows = backlog.rows {
+      backlog.seal()
+      let bytes = BacklogBudget.wireBytes(body: backlog.draft.byteCount)
+      perform(state.handle(.sealedBacklog(rows: rows, bytes: bytes), at: now))
+      return true
+    }
+    guard let lost = backlog.builder.lost, state.batch(of: .backlog) == nil else { return false }
+    queue.acknowledge(lost, as: .lost)
+    backlog.builder.skipLost()
+    return true
+  }
+
+  /// What the backlog sends next; nil when all of it is delivered or on its way.
+  private func backlogRun(rowLimit: Int) -> ClosedRange<UInt64>? {
+    let busy = [state.batch(of: .live), state.batch(of: .backlog)].compactMap { $0 }
+    switch order {
+    case .oldest: return queue.firstFree(below: frontier, busy: busy)
+    case .newest: return queue.lastFree(below: frontier, busy: busy)?.last(rowLimit)
+    }
+  }
+
+  private mutating func perform(_ actions: [ForwarderState.Action]) {
+    for action in actions {
       switch action {
-      case .send:
-        if !isDraftSealed { builder.seal(into: &draft) }
-        isDraftSealed = false
-        swap(&batch, &draft)
+      case .send(.live):
+        live.depart()
+        mustPost = true
+      case .send(.backlog):
+        backlog.depart()
         mustPost = true
       case .resend: mustPost = true
       case .acknowledge(let rows): queue.acknowledge(rows, as: .delivered)
-      case .rebuild(let seq):
-        isDraftSealed = false
-        builder.restart(at: seq)
+      case .rebuild(.live, let seq): live.restart(at: max(seq, frontier))
+      case .rebuild(.backlog, let seq): backlog.restart(at: seq)
       }
     }
+  }
+
+  private mutating func takePost() -> Bool {
+    defer { mustPost = false }
     return mustPost
   }
 }

@@ -31,6 +31,31 @@ internal import Testing
   ])
   func otherSizesAreRefused(text: String) { #expect(byteSize(configText: text) == nil) }
 
+  @Test(arguments: [
+    ("9600bit/s", 9600), ("256kbit/s", 256_000), ("1.5Mbit/s", 1_500_000), ("1Gbit/s", 1_000_000_000),
+  ])
+  func ratesAreExact(text: String, bits: Int) { #expect(bitRate(configText: text) == bits) }
+
+  @Test(arguments: [
+    "", "256", "256k", "256kbps", "256 kbit/s", "256Kbit/s", "32kB/s", "-1kbit/s", "0.5bit/s", "kbit/s",
+    "99999999999999Gbit/s",
+  ])
+  func otherRatesAreRefused(text: String) { #expect(bitRate(configText: text) == nil) }
+
+  @Test func aRateIsSuggestedWhereItIsClearWhatWasMeant() {
+    let form = ScalarForm.bitRate("8kbit/s", "1Gbit/s")
+    #expect(form.expectation == "a rate from 8kbit/s to 1Gbit/s")
+    #expect(form.parse("8kbit/s", true) == 8000 && form.parse("1Gbit/s", true) == 1_000_000_000)
+    #expect(form.parse("7.999kbit/s", true) == nil && form.parse("1.1Gbit/s", true) == nil)
+    for text in ["256k", "256kbps", "256 Kbit/s", "256kb/s", "256KBIT/S"] {
+      #expect(form.nearest(text) == "256kbit/s", "\(text)")
+    }
+    #expect(form.nearest("2M") == "2Mbit/s" && form.nearest("64000") == "64000bit/s")
+    for text in ["32kB/s", "32KiB/s", "32kbyte/s", "1k", "fast", ""] {
+      #expect(form.nearest(text) == nil, "\(text)")
+    }
+  }
+
   @Test func wholeNumbersHaveOneReading() {
     #expect(wholeNumber("0") == 0)
     #expect(wholeNumber("-17") == -17)

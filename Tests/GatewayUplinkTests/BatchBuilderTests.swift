@@ -20,7 +20,7 @@ import Testing
     var batch = SealedBatch()
     var ranges: [ClosedRange<UInt64>] = []
     while true {
-      builder.fill(rowLimit: 12)
+      builder.fill(rowLimit: 12, through: queue.storedThrough, isEnd: false)
       guard let rows = builder.rows else { break }
       #expect(builder.isComplete == (rows.count == 12))
       builder.seal(into: &batch)
@@ -42,12 +42,12 @@ import Testing
     for count in [2, 2] { queue.store(count) }
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
     var batch = SealedBatch()
-    builder.fill(rowLimit: 100)
+    builder.fill(rowLimit: 100, through: queue.storedThrough, isEnd: false)
     let endsAtTheStream = builder.isComplete
     #expect(endsAtTheStream)
     builder.seal(into: &batch)
     #expect(batch.key == "\"6b22b4c8d7155218-1-3\"")
-    builder.fill(rowLimit: 100)
+    builder.fill(rowLimit: 100, through: queue.storedThrough, isEnd: false)
     builder.seal(into: &batch)
     #expect(batch.key == "\"00000000000000ab-4-7\"")
     #expect(try JSONValue(parsing: text(batch))["stream"]?.string == "00000000000000ab")
@@ -60,7 +60,7 @@ import Testing
     var batch = SealedBatch()
     var last: UInt64 = 0
     while last < 500 {
-      builder.fill(rowLimit: 1000)
+      builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
       builder.seal(into: &batch)
       #expect(batch.rows.lowerBound == last + 1)
       last = batch.rows.upperBound
@@ -76,9 +76,9 @@ import Testing
     var compressed = BatchBuilder(destination(gzip: true), gateway: "cabinet", queue: queue)
     var one = SealedBatch()
     var two = SealedBatch()
-    plain.fill(rowLimit: 1000)
+    plain.fill(rowLimit: 1000, through: 100, isEnd: false)
     plain.seal(into: &one)
-    compressed.fill(rowLimit: 1000)
+    compressed.fill(rowLimit: 1000, through: 100, isEnd: false)
     compressed.seal(into: &two)
     let body = two.withBody { Array($0) }
     #expect(inflate(body).map { String(decoding: $0, as: UTF8.self) } == text(one))
@@ -89,14 +89,14 @@ import Testing
     for _ in 0..<3 { queue.store(10) }
     queue.change { $0.damaged = [11] }
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     #expect(builder.rows == 1...10 && builder.isComplete && builder.lost == 11...20)
     var batch = SealedBatch()
     builder.seal(into: &batch)
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     #expect(builder.rows == nil && builder.lost == 11...20)
     builder.skipLost()
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     #expect(builder.rows == 21...30 && !builder.isComplete && builder.lost == nil)
   }
 
@@ -106,7 +106,7 @@ import Testing
     queue.store(10)
     queue.change { $0.commits[0].payload = Array($0.commits[0].payload.prefix(20)) }
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     let rows = builder.rows
     #expect(builder.isComplete && rows?.lowerBound == 1)
     #expect(builder.lost == (rows?.upperBound ?? 0) + 1...10)
@@ -118,7 +118,7 @@ import Testing
     rows[2].point = 77
     queue.store(rows)
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     #expect(builder.rows == 1...2 && builder.lost == 3...4)
   }
 
@@ -127,7 +127,7 @@ import Testing
     queue.store(10)
     queue.change { $0.knowsCatalogue = false }
     var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue)
-    builder.fill(rowLimit: 1000)
+    builder.fill(rowLimit: 1000, through: queue.storedThrough, isEnd: false)
     #expect(builder.rows == nil && builder.lost == 1...10)
   }
 
@@ -138,12 +138,27 @@ import Testing
     var one = SealedBatch()
     var two = SealedBatch()
     for _ in 0..<3 {
-      builder.fill(rowLimit: 10)
+      builder.fill(rowLimit: 10, through: queue.storedThrough, isEnd: false)
       builder.seal(into: &one)
     }
     builder.restart(at: 21)
-    builder.fill(rowLimit: 10)
+    builder.fill(rowLimit: 10, through: queue.storedThrough, isEnd: false)
     builder.seal(into: &two)
     #expect(one.rows == 21...30 && one.key == two.key && text(one) == text(two))
+  }
+
+  @Test func aBatchEndsAtTheRowThatTheCallerSays() {
+    let queue = MemoryQueue()
+    for _ in 0..<3 { queue.store(10) }
+    queue.change { $0.damaged = [21] }
+    var builder = BatchBuilder(destination(), gateway: "cabinet", queue: queue, from: 5)
+    builder.fill(rowLimit: 1000, through: 15, isEnd: false)
+    #expect(builder.rows == 5...15 && !builder.isComplete)
+    builder.fill(rowLimit: 1000, through: 17, isEnd: true)
+    #expect(builder.rows == 5...17 && builder.isComplete)
+    // What is lost ends there as well.
+    builder.restart(at: 18)
+    builder.fill(rowLimit: 1000, through: 24, isEnd: true)
+    #expect(builder.rows == 18...20 && builder.isComplete && builder.lost == 21...24)
   }
 }

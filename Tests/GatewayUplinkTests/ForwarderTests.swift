@@ -10,13 +10,15 @@ import Testing
 
   /// A forwarder over an in-memory queue, stopped when the test ends.
   private final class Bench {
-    let queue = MemoryQueue()
+    let queue: MemoryQueue
     let heartbeat = Heartbeat(name: "uplink")
     let forwarder: Forwarder
 
-    init(_ url: String, credentials: String? = nil, _ change: (inout DestinationConfig) -> Void = { _ in })
-      throws
-    {
+    init(
+      _ url: String, queue: MemoryQueue = MemoryQueue(), credentials: String? = nil,
+      _ change: (inout DestinationConfig) -> Void = { _ in }
+    ) throws {
+      self.queue = queue
       var destination = DestinationConfig(
         name: "platform", url: url, linger: .milliseconds(1), timeout: .seconds(5),
         retryInitial: .milliseconds(20), retryMaximum: .milliseconds(50))
@@ -39,6 +41,14 @@ import Testing
     deinit {
       forwarder.requestStop()
       forwarder.join()
+    }
+  }
+
+  private final class Switch: Sendable {
+    private let state = Atomic<Bool>(true)
+    var isOn: Bool {
+      get { state.load(ordering: .acquiring) }
+      set { state.store(newValue, ordering: .releasing) }
     }
   }
 
@@ -276,5 +286,56 @@ import Testing
     let bench = try Bench("http://127.0.0.1:9/")
     Self.wait(.milliseconds(4300))
     #expect(bench.heartbeat.age < .seconds(2))
+  }
+
+  /// The rows of a request's batch, from its key.
+  private static func rows(_ request: PlatformServer.Request) -> ClosedRange<UInt64>? {
+    let parts = request.headers["idempotency-key"]?.dropFirst().dropLast().split(separator: "-") ?? []
+    guard parts.count == 3, let first = UInt64(parts[1]), let last = UInt64(parts[2]) else { return nil }
+    return first...last
+  }
+
+  @Test(arguments: [DestinationConfig.Backlog.oldest, .newest])
+  func afterAnOutageLiveRowsArriveBeforeTheBacklog(order: DestinationConfig.Backlog) throws {
+    let away = Switch()
+    let queue = MemoryQueue()
+    let server = try PlatformServer { _, request in
+      if away.isOn { return .answer(503) }
+      // While a batch of the backlog is on its way, ten live rows are stored.
+      if let rows = Self.rows(request), 11...490 ~= rows.lowerBound { queue.store(10) }
+      return .answer(200)
+    }
+    defer { server.stop() }
+    let bench = try Bench(server.url, queue: queue) {
+      $0.maximumReadings = 10
+      $0.backlog = order
+    }
+    queue.store(10)
+    #expect(bench.failure().state == .warning)
+    queue.store(490)
+    away.isOn = false
+    #expect(queue.waitUntilSettled(980))
+    let batches = server.requests.compactMap(Self.rows).drop { $0 == 1...10 }
+    // 48 of the backlog, each followed by what was stored meanwhile.
+    #expect(batches.first == 491...500 && batches.count == 97)
+    let pairs = zip(batches.dropFirst(), batches.dropFirst(2))
+    #expect(pairs.allSatisfy { $0.lowerBound > 490 || $1.lowerBound > 490 })
+    #expect(batches.dropFirst().first == (order == .oldest ? 11...20 : 481...490))
+  }
+
+  @Test func theBacklogDrainsBesideTheLiveRows() throws {
+    let server = try PlatformServer { number, _ in .answer(number < 3 ? 503 : 200) }
+    defer { server.stop() }
+    let bench = try Bench(server.url) { $0.maximumReadings = 10 }
+    bench.queue.store(10)
+    #expect(bench.failure().state == .warning)
+    for _ in 0..<50 { bench.queue.store(10) }
+    #expect(bench.queue.waitUntilSettled(510))
+    #expect(bench.queue.now.delivered == 510 && bench.queue.now.violations == 0)
+    var seen = RangeSet<UInt64>()
+    for range in server.requests.compactMap(Self.rows) {
+      seen.insert(contentsOf: range.lowerBound..<range.upperBound + 1)
+    }
+    #expect(seen == RangeSet(1..<511))
   }
 }

@@ -7,17 +7,34 @@ final class MemoryQueue: DeliveryQueue {
   struct Books: Sendable {
     var commits: [StoredCommit] = []
     var stored: UInt64 = 0
-    var settled: UInt64 = 0
-    var delivered: UInt64 = 0
-    var lost: UInt64 = 0
-    var evicted: UInt64 = 0
+    var deliveredRows = RangeSet<UInt64>()
+    var lostRows = RangeSet<UInt64>()
+    /// Settled by the store itself, before anybody else.
+    var evictedRows = RangeSet<UInt64>()
+    /// Settled by a person, who carried them away.
+    var carriedRows = RangeSet<UInt64>()
+    var settledRows = RangeSet<UInt64>()
     var damaged: Set<UInt64> = []
     var knowsCatalogue = true
     /// Of the rows to come.
     var stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
-    /// Settlements that left a hole.
+    /// Rows that were never stored, or settled twice by the forwarder.
     var violations = 0
+    /// The most runs that the settled rows ever were.
+    var mostRuns = 0
     var raise: (@Sendable () -> Void)?
+
+    var delivered: UInt64 { deliveredRows.rowCount }
+    var lost: UInt64 { lostRows.rowCount }
+    var evicted: UInt64 { evictedRows.rowCount }
+    var carried: UInt64 { carriedRows.rowCount }
+    var settled: UInt64 { settledRows.ranges.first.map { $0.lowerBound == 1 ? $0.upperBound - 1 : 0 } ?? 0 }
+
+    mutating func settle(_ rows: Range<UInt64>, in kind: WritableKeyPath<Books, RangeSet<UInt64>>) {
+      self[keyPath: kind].formUnion(RangeSet(rows).subtracting(settledRows))
+      settledRows.insert(contentsOf: rows)
+      mostRuns = max(mostRuns, settledRows.ranges.count)
+    }
   }
 
   let points: Catalogue
@@ -39,17 +56,11 @@ final class MemoryQueue: DeliveryQueue {
   var settledThrough: UInt64 { books.withLock { $0.settled } }
 
   func pending(from seq: UInt64) -> ClosedRange<UInt64>? {
-    books.withLock { books in
-      let first = max(seq, books.settled + 1)
-      return first <= books.stored ? first...books.stored : nil
-    }
+    books.withLock { $0.settledRows.gap(from: max(seq, 1), through: $0.stored) }
   }
 
   func pending(through seq: UInt64) -> ClosedRange<UInt64>? {
-    books.withLock { books in
-      let last = min(seq, books.stored)
-      return books.settled < last ? books.settled + 1...last : nil
-    }
+    books.withLock { $0.settledRows.gap(through: min(seq, $0.stored)) }
   }
 
   /// The row that `seq` stands for in these tests.
@@ -111,13 +122,14 @@ final class MemoryQueue: DeliveryQueue {
 
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {
     books.withLock { books in
-      if rows.lowerBound > books.settled + 1 || rows.upperBound > books.stored { books.violations += 1 }
-      guard rows.upperBound > books.settled else { return }
-      let count = rows.upperBound - books.settled
-      books.settled = rows.upperBound
+      let range = rows.lowerBound..<rows.upperBound + 1
+      let known = books.deliveredRows.union(books.lostRows)
+      if rows.upperBound > books.stored || known.intersection(RangeSet(range)).rowCount > 0 {
+        books.violations += 1
+      }
       switch settlement {
-      case .delivered: books.delivered += count
-      case .lost: books.lost += count
+      case .delivered: books.settle(range, in: \.deliveredRows)
+      case .lost: books.settle(range, in: \.lostRows)
       case .quarantined: books.violations += 1
       }
     }
@@ -132,21 +144,32 @@ final class MemoryQueue: DeliveryQueue {
 
   /// Drops the oldest commits.
   func evict(commits count: Int) {
+    for _ in 0..<count { evict(commit: 0) }
+  }
+
+  /// Drops one commit, wherever it stands.
+  func evict(commit index: Int) {
     books.withLock { books in
-      let gone = books.commits.prefix(count)
-      guard let last = gone.last?.lastSeq else { return }
-      books.commits.removeFirst(gone.count)
-      if last > books.settled {
-        books.evicted += last - books.settled
-        books.settled = last
-      }
+      guard books.commits.indices.contains(index) else { return }
+      let gone = books.commits.remove(at: index)
+      books.settle(gone.firstSeq..<gone.lastSeq + 1, in: \.evictedRows)
     }
   }
 
+  /// A person carried these rows away.
+  func carry(_ rows: ClosedRange<UInt64>) {
+    books.withLock { $0.settle(rows.lowerBound..<rows.upperBound + 1, in: \.carriedRows) }
+  }
+
   /// Waits until everything up to `seq` is settled; false after ten seconds.
-  func waitUntilSettled(_ seq: UInt64) -> Bool {
+  func waitUntilSettled(_ seq: UInt64) -> Bool { wait { $0.settled >= seq } }
+
+  /// Waits until all of `rows` are delivered; false after ten seconds.
+  func waitUntilDelivered(_ rows: ClosedRange<UInt64>) -> Bool { wait { $0.deliveredRows.holds(rows) } }
+
+  private func wait(_ isOver: (Books) -> Bool) -> Bool {
     let deadline = SystemClock.boot.advanced(by: .seconds(10))
-    while settledThrough < seq {
+    while !isOver(now) {
       let left = SystemClock.boot.duration(to: deadline)
       if left <= .zero { return false }
       settledSignal.wait(timeout: left)

@@ -148,14 +148,15 @@ internal import Testing
     let keys = """
       name: x, url: "https://a.example", ack: echo, gzip: false, timeout: 1m, auth: {type: bearer, token-file: t},
       batch: {max-readings: 7, max-bytes: 8192, linger: 0s}, retry: {initial: 2s, max: 2s},
-      tls: {ca: a.pem, certificate: c.pem, key: k.pem}
+      tls: {ca: a.pem, certificate: c.pem, key: k.pem}, backfill: 256kbit/s, backlog: newest
       """
     let destination = try #require(try config(destinations: "[{\(keys)}]").destinations.first)
     let expected = DestinationConfig(
       name: "x", url: "https://a.example", authentication: .bearer(tokenFile: "t"), acknowledgement: .echo,
       usesGzip: false, maximumReadings: 7, maximumBytes: 8192, linger: .zero, timeout: .seconds(60),
       retryInitial: .seconds(2), retryMaximum: .seconds(2),
-      tls: DestinationConfig.TLS(authorities: "a.pem", certificate: "c.pem", key: "k.pem"))
+      tls: DestinationConfig.TLS(authorities: "a.pem", certificate: "c.pem", key: "k.pem"),
+      backfill: 256_000, backlog: .newest)
     #expect(destination == expected)
   }
 

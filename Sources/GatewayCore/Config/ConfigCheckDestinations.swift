@@ -30,6 +30,9 @@ extension ConfigCheck {
     destination.timeout = keys.optional("timeout", .duration("100ms", "10m")) ?? destination.timeout
     keys.mapping("retry").map { retry($0, into: &destination) }
     destination.tls = keys.mapping("tls").map(tls) ?? destination.tls
+    destination.backfill = keys.optional("backfill", .bitRate("8kbit/s", "1Gbit/s"))
+    destination.backlog =
+      keys.optional("backlog", .word([("oldest", .oldest), ("newest", .newest)])) ?? destination.backlog
     keys.finish()
     return destination
   }

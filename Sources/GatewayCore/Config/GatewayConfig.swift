@@ -235,6 +235,12 @@ package struct DestinationConfig: Equatable, Sendable {
     case echo
   }
 
+  /// Which end of a backlog goes first.
+  package enum Backlog: Equatable, Sendable {
+    case oldest
+    case newest
+  }
+
   package struct TLS: Equatable, Sendable {
     /// PEM files; nil means the system's bundle, and no client certificate.
     package var authorities: String?
@@ -264,12 +270,16 @@ package struct DestinationConfig: Equatable, Sendable {
   package var retryInitial: Duration
   package var retryMaximum: Duration
   package var tls: TLS
+  /// Bits a second that a backlog may take beside the live rows, 8,000 … 1,000,000,000; nil: as many as there are.
+  package var backfill: Int?
+  package var backlog: Backlog
 
   package init(
     name: String, url: String, authentication: Authentication = .none,
     acknowledgement: Acknowledgement = .status, usesGzip: Bool = true, maximumReadings: Int = 1000,
     maximumBytes: Int = 512 << 10, linger: Duration = .seconds(1), timeout: Duration = .seconds(10),
-    retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS()
+    retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS(),
+    backfill: Int? = nil, backlog: Backlog = .oldest
   ) {
     self.name = name
     self.url = url
@@ -283,5 +293,7 @@ package struct DestinationConfig: Equatable, Sendable {
     self.retryInitial = retryInitial
     self.retryMaximum = retryMaximum
     self.tls = tls
+    self.backfill = backfill
+    self.backlog = backlog
   }
 }

@@ -78,6 +78,36 @@ extension ScalarForm<Int> {
   }
 }
 
+extension ScalarForm<Int> {
+  /// Bits a second.
+  package static func bitRate(_ lowest: String, _ highest: String) -> Self {
+    guard let least = GatewayCore.bitRate(configText: lowest),
+      let most = GatewayCore.bitRate(configText: highest)
+    else { preconditionFailure("BUG: a range that is not a rate") }
+    return Self(
+      "a rate from \(lowest) to \(highest)",
+      nearest: { text in
+        let near = nearestBitRate(text)
+        return near.flatMap { GatewayCore.bitRate(configText: $0) }.flatMap {
+          least...most ~= $0 ? near : nil
+        }
+      },
+      parse: { text, _ in
+        GatewayCore.bitRate(configText: text).flatMap { least...most ~= $0 ? $0 : nil }
+      })
+  }
+}
+
+/// `256k`, `256kbps`, `256 Kbit/s` and `256kb/s` mean 256kbit/s; what speaks of bytes means something else.
+private func nearestBitRate(_ text: String) -> String? {
+  guard let lastDigit = text.lastIndex(where: \.isNumber) else { return nil }
+  let unit = text[text.index(after: lastDigit)...].drop { $0 == " " }
+  let small = unit.lowercased()
+  if unit.contains("B") && !small.contains("bit") || small.contains("byte") { return nil }
+  let prefix = ["k": "k", "m": "M", "g": "G", "b": "", "": ""][String(small.prefix(1))]
+  return prefix.map { "\(text[...lastDigit])\($0)bit/s" }
+}
+
 extension ScalarForm<Bool> {
   package static var flag: Self {
     let synonyms = ["yes": "true", "on": "true", "no": "false", "off": "false"]

@@ -1,4 +1,4 @@
-/// The configuration's notations for durations and sizes, each stated here and nowhere else.
+/// The configuration's notations for durations, sizes and rates, each stated here and nowhere else.
 extension Duration {
   /// `250ms 5s 10m 1h 30d`, also with a fraction (`1.5s`); nil for anything else, and for what is finer than
   /// a microsecond or longer than a thousand years.
@@ -19,6 +19,14 @@ package func byteSize(configText text: String) -> Int? {
   guard let (number, unit) = split(text, units), let count = wholeNumber(String(number)) else { return nil }
   let (bytes, overflow) = count.multipliedReportingOverflow(by: Int(unit))
   return overflow || bytes < 0 ? nil : bytes
+}
+
+/// Bits a second from `9600bit/s 256kbit/s 1.5Mbit/s 1Gbit/s`, thousands each; nil for anything else.
+package func bitRate(configText text: String) -> Int? {
+  let units: [(String, Int64)] = [
+    ("kbit/s", 1000), ("Mbit/s", 1_000_000), ("Gbit/s", 1_000_000_000), ("bit/s", 1),
+  ]
+  return split(text, units).flatMap { number, unit in exactProduct(number, unit) }.map { Int($0) }
 }
 
 /// Decimal digits with an optional minus. No leading zero: YAML 1.1 would take `010` for eight.

@@ -1,29 +1,36 @@
 /// What a forwarder does next. Pure: events go in with the time, actions come out; no socket, no clock, no disk.
 ///
-/// There are at most two batches: one that travels (or waits to travel again, unchanged) and behind it a draft
-/// that grows with the rows that are stored. A draft leaves when nothing travels and it is complete, or its
-/// oldest row has waited for the linger time, or a flush was asked for.
+/// Two lanes share one connection: live rows, and beside them the backlog of an outage. Each has at most two batches:
+/// one that travels (or waits to travel again, unchanged) and behind it a draft. One batch is in flight. The live lane
+/// goes first whenever it has something to send: a draft that is complete, or whose oldest row has waited for the
+/// linger time, or that a flush was asked for. The backlog goes when it may (`BacklogBudget`). After a failure both
+/// wait.
 package struct ForwarderState: Sendable {
+  package enum Lane: Equatable, Sendable {
+    case live
+    case backlog
+  }
+
   package enum Event: Equatable, Sendable {
-    /// The draft now holds `rows`; complete: it is full, or the next row does not follow on.
+    /// The live draft now holds `rows`; complete: it is full, or the next row does not follow on.
     case drafted(rows: ClosedRange<UInt64>, isComplete: Bool)
-    /// `random` lies in 0 ..< 1.
+    /// The backlog's next batch is sealed and costs so many bytes on the wire.
+    case sealedBacklog(rows: ClosedRange<UInt64>, bytes: Int)
+    /// On the batch in flight. `random` lies in 0 ..< 1.
     case judged(DeliveryVerdict, random: Double)
-    /// The queue needs nothing up to this row any more, whoever settled it (eviction does so at any time).
-    case settled(through: UInt64)
     /// Everything up to this row is to leave now.
     case flush(through: UInt64)
     case timePassed
   }
 
   package enum Action: Equatable, Sendable {
-    /// Seal the draft and post it.
-    case send
-    /// Post the same bytes under the same key again.
-    case resend
+    /// Seal the lane's draft and post it.
+    case send(Lane)
+    /// Post the lane's batch again: the same bytes under the same key.
+    case resend(Lane)
     case acknowledge(ClosedRange<UInt64>)
-    /// Throw away the draft, and the batch unless it is in flight; go on with this row.
-    case rebuild(from: UInt64)
+    /// Throw away the lane's draft, and its batch unless that is in flight; go on with this row.
+    case rebuild(Lane, from: UInt64)
   }
 
   package enum Phase: Equatable, Sendable {
@@ -35,19 +42,30 @@ package struct ForwarderState: Sendable {
 
   private struct Draft {
     var rows: ClosedRange<UInt64>
-    var isComplete: Bool
+    var isComplete = true
     /// When its first row was first seen.
     var since: BootTime
+    /// On the wire, where a budget asks for it.
+    var bytes = 0
+  }
+
+  private struct LaneState {
+    /// The batch that travels or waits to.
+    var batch: (rows: ClosedRange<UInt64>, bytes: Int)?
+    var draft: Draft?
   }
 
   private let linger: Duration
   /// Rows in one batch: the configuration's, or less once the platform found a batch too large.
   package private(set) var rowLimit: Int
   private var backoff: Backoff
-  /// The rows of the batch that travels or waits to.
-  private var batch: ClosedRange<UInt64>?
-  private var draft: Draft?
-  private var isSending = false
+  private var budget: BacklogBudget
+  private var live = LaneState()
+  private var backlog = LaneState()
+  /// The lane whose batch is in flight.
+  package private(set) var inFlight: Lane?
+  /// There was a failure, and whether rows piled up since is still to be seen.
+  package private(set) var mayBeBehind = false
   /// The end of the wait after a failure.
   private var notBefore: BootTime?
   private var flushThrough: UInt64 = 0
@@ -56,23 +74,35 @@ package struct ForwarderState: Sendable {
     linger = destination.linger
     rowLimit = destination.maximumReadings
     backoff = Backoff(initial: destination.retryInitial, maximum: destination.retryMaximum)
+    budget = BacklogBudget(bitsPerSecond: destination.backfill)
   }
 
-  /// Rows are on their way, or waiting to be sent again.
-  package var hasBatch: Bool { batch != nil }
+  private subscript(lane: Lane) -> LaneState {
+    get { lane == .live ? live : backlog }
+    set { if lane == .live { live = newValue } else { backlog = newValue } }
+  }
+
+  /// The rows of the lane that are on their way, or waiting to be sent again.
+  package func batch(of lane: Lane) -> ClosedRange<UInt64>? { self[lane].batch?.rows }
+
+  /// Rows in the backlog's next batch.
+  package var backlogRowLimit: Int { budget.rowLimit(atMost: rowLimit) }
 
   package var phase: Phase {
-    if isSending { return .sending }
+    if inFlight != nil { return .sending }
     if let notBefore { return .waiting(until: notBefore) }
-    if let draft { return .lingering(until: draft.since.advanced(by: linger)) }
+    if let draft = live.draft { return .lingering(until: draft.since.advanced(by: linger)) }
     return .idle
   }
 
   /// When `timePassed` should come at the latest; nil: nothing is waited for.
   package var wakeTime: BootTime? {
+    let backlogTime = backlog.batch != nil || backlog.draft != nil ? budget.nextTime : nil
     switch phase {
-    case .idle, .sending: nil
-    case .lingering(let until), .waiting(let until): until
+    case .sending: return nil
+    case .waiting(let until): return until
+    case .lingering(let until): return min(until, backlogTime ?? until)
+    case .idle: return backlogTime
     }
   }
 
@@ -80,10 +110,15 @@ package struct ForwarderState: Sendable {
     var actions: [Action] = []
     switch event {
     case .drafted(let rows, let isComplete):
-      draft = Draft(rows: rows, isComplete: isComplete, since: draft?.since ?? now)
+      live.draft = Draft(rows: rows, isComplete: isComplete, since: live.draft?.since ?? now)
+    case .sealedBacklog(let rows, let bytes):
+      if budget.admits(rows: rows.count, bytes: bytes) {
+        backlog.draft = Draft(rows: rows, since: now, bytes: bytes)
+      } else {
+        actions.append(.rebuild(.backlog, from: rows.lowerBound))
+      }
     case .judged(let verdict, let random):
       judged(verdict, random: random, at: now, &actions)
-    case .settled(let through): settled(through, &actions)
     case .flush(let through):
       flushThrough = max(flushThrough, through)
       notBefore = nil
@@ -94,57 +129,79 @@ package struct ForwarderState: Sendable {
   }
 
   private mutating func departure(at now: BootTime) -> Action? {
-    if isSending { return nil }
+    if inFlight != nil { return nil }
     if let notBefore {
       if now < notBefore { return nil }
       self.notBefore = nil
     }
-    if batch != nil {
-      isSending = true
-      return .resend
+    if let departure = departure(from: .live, at: now) { return departure }
+    if let backlogTime = budget.nextTime, now < backlogTime { return nil }
+    return departure(from: .backlog, at: now)
+  }
+
+  private mutating func departure(from lane: Lane, at now: BootTime) -> Action? {
+    let isRepeated = self[lane].batch != nil
+    if !isRepeated {
+      guard let draft = self[lane].draft,
+        draft.isComplete || draft.rows.lowerBound <= flushThrough || now >= draft.since.advanced(by: linger)
+      else { return nil }
+      self[lane] = LaneState(batch: (draft.rows, draft.bytes))
     }
-    guard let draft,
-      draft.isComplete || draft.rows.lowerBound <= flushThrough || now >= draft.since.advanced(by: linger)
-    else { return nil }
-    batch = draft.rows
-    self.draft = nil
-    isSending = true
-    return .send
+    inFlight = lane
+    if lane == .backlog { budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now) }
+    return isRepeated ? .resend(lane) : .send(lane)
   }
 
   private mutating func judged(
     _ verdict: DeliveryVerdict, random: Double, at now: BootTime, _ actions: inout [Action]
   ) {
-    guard isSending, let rows = batch else {
+    guard let lane = inFlight, let rows = self[lane].batch?.rows else {
       preconditionFailure("BUG: a verdict on a batch that was not sent")
     }
-    isSending = false
+    inFlight = nil
     switch verdict {
     case .accepted:
       backoff.reset()
-      batch = nil
+      self[lane].batch = nil
       actions.append(.acknowledge(rows))
     case .tooLarge where rows.count > 1:
-      rowLimit = max(rows.count / 2, 1)
-      batch = nil
-      draft = nil
-      actions.append(.rebuild(from: rows.lowerBound))
+      rowLimit = min(rowLimit, max(rows.count / 2, 1))
+      self[lane] = LaneState()
+      actions.append(.rebuild(lane, from: rows.lowerBound))
+      shrink(lane == .live ? .backlog : .live, &actions)
     case .tooLarge:
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
     case .keep(let trouble, _, let retryAfter):
       notBefore = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
+      mayBeBehind = true
     }
   }
 
+  /// What the other lane has ready may be too large as well.
+  private mutating func shrink(_ lane: Lane, _ actions: inout [Action]) {
+    guard let rows = self[lane].draft?.rows, rows.count > rowLimit else { return }
+    self[lane].draft = nil
+    actions.append(.rebuild(lane, from: rows.lowerBound))
+  }
+
   /// Rows that are settled elsewhere are not sent (again): what a batch in flight holds of them cannot be helped.
-  private mutating func settled(_ through: UInt64, _ actions: inout [Action]) {
-    if !isSending, let rows = batch, rows.lowerBound <= through {
-      batch = nil
-      draft = nil
-      actions.append(.rebuild(from: through + 1))
-    } else if let rows = draft?.rows, rows.lowerBound <= through {
-      draft = nil
-      actions.append(.rebuild(from: max(through, batch?.upperBound ?? 0) + 1))
+  package mutating func withdraw(unless isPending: (ClosedRange<UInt64>) -> Bool) -> [Action] {
+    var actions: [Action] = []
+    for lane in [Lane.live, .backlog] {
+      if inFlight != lane, let rows = self[lane].batch?.rows, !isPending(rows) {
+        self[lane] = LaneState()
+        actions.append(.rebuild(lane, from: rows.lowerBound))
+      } else if let rows = self[lane].draft?.rows, !isPending(rows) {
+        self[lane].draft = nil
+        actions.append(.rebuild(lane, from: rows.lowerBound))
+      }
     }
+    return actions
+  }
+
+  /// The live lane has caught up, or leaves its draft to the backlog and goes on with the newest rows.
+  package mutating func caughtUp(byJumping: Bool) {
+    mayBeBehind = false
+    if byJumping { live.draft = nil }
   }
 }

@@ -13,7 +13,7 @@ import Testing
   /// A state whose batch 1...10 is in flight.
   private func sending() -> ForwarderState {
     var state = state()
-    #expect(state.handle(.drafted(rows: 1...10, isComplete: true), at: Self.at(0)) == [.send])
+    #expect(state.handle(.drafted(rows: 1...10, isComplete: true), at: Self.at(0)) == [.send(.live)])
     #expect(state.phase == .sending && state.wakeTime == nil)
     return state
   }
@@ -21,7 +21,7 @@ import Testing
   @Test func nothingToDoIsIdle() {
     var state = state()
     #expect(state.handle(.timePassed, at: Self.at(0)) == [])
-    #expect(state.handle(.settled(through: 100), at: Self.at(0)) == [])
+    #expect(state.withdraw { _ in false } == [])
     #expect(state.phase == .idle && state.wakeTime == nil)
   }
 
@@ -33,7 +33,7 @@ import Testing
     #expect(state.phase == .lingering(until: Self.at(6)) && state.wakeTime == Self.at(6))
     #expect(state.handle(.drafted(rows: 1...20, isComplete: false), at: Self.at(5.9)) == [])
     #expect(state.handle(.timePassed, at: Self.at(5.999)) == [])
-    #expect(state.handle(.timePassed, at: Self.at(6)) == [.send])
+    #expect(state.handle(.timePassed, at: Self.at(6)) == [.send(.live)])
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(6)) == [.acknowledge(1...20)])
     #expect(state.phase == .idle)
   }
@@ -41,10 +41,11 @@ import Testing
   @Test func flushEndsTheLingering() {
     var state = state()
     _ = state.handle(.drafted(rows: 1...10, isComplete: false), at: Self.at(0))
-    #expect(state.handle(.flush(through: 30), at: Self.at(0)) == [.send])
+    #expect(state.handle(.flush(through: 30), at: Self.at(0)) == [.send(.live)])
     // What was stored when the flush was asked for leaves without lingering too; later rows linger again.
     #expect(state.handle(.drafted(rows: 11...30, isComplete: false), at: Self.at(0)) == [])
-    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...10), .send])
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...10), .send(.live)])
     _ = state.handle(.judged(.accepted, random: 0), at: Self.at(0))
     #expect(state.handle(.drafted(rows: 31...31, isComplete: false), at: Self.at(0)) == [])
   }
@@ -53,7 +54,8 @@ import Testing
     var state = sending()
     #expect(state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(9)) == [])
     #expect(state.handle(.timePassed, at: Self.at(99)) == [])
-    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(99)) == [.acknowledge(1...10), .send])
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(99)) == [.acknowledge(1...10), .send(.live)])
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(99)) == [.acknowledge(11...20)])
   }
 
@@ -62,11 +64,12 @@ import Testing
     #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(10)) == [])
     #expect(state.phase == .waiting(until: Self.at(10.5)))
     #expect(state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(10.4)) == [])
-    #expect(state.handle(.timePassed, at: Self.at(10.5)) == [.resend])
+    #expect(state.handle(.timePassed, at: Self.at(10.5)) == [.resend(.live)])
     #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(11)) == [])
     #expect(state.phase == .waiting(until: Self.at(12)))
-    #expect(state.handle(.timePassed, at: Self.at(12)) == [.resend])
-    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(12)) == [.acknowledge(1...10), .send])
+    #expect(state.handle(.timePassed, at: Self.at(12)) == [.resend(.live)])
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(12)) == [.acknowledge(1...10), .send(.live)])
     // Success starts the backoff over.
     #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(13)) == [])
     #expect(state.phase == .waiting(until: Self.at(13.5)))
@@ -76,15 +79,15 @@ import Testing
     var state = sending()
     _ = state.handle(.judged(.keep(.busy, cause: "", retryAfter: .seconds(600)), random: 0), at: Self.at(0))
     #expect(state.phase == .waiting(until: Self.at(600)))
-    #expect(state.handle(.flush(through: 10), at: Self.at(1)) == [.resend])
+    #expect(state.handle(.flush(through: 10), at: Self.at(1)) == [.resend(.live)])
   }
 
   @Test func aBatchTooLargeIsHalvedAndTheLimitRemembered() {
     var state = sending()
     _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
-    #expect(state.handle(.judged(.tooLarge, random: 0), at: Self.at(0)) == [.rebuild(from: 1)])
-    #expect(state.rowLimit == 5 && !state.hasBatch)
-    #expect(state.handle(.drafted(rows: 1...5, isComplete: true), at: Self.at(0)) == [.send])
+    #expect(state.handle(.judged(.tooLarge, random: 0), at: Self.at(0)) == [.rebuild(.live, from: 1)])
+    #expect(state.rowLimit == 5 && state.batch(of: .live) == nil)
+    #expect(state.handle(.drafted(rows: 1...5, isComplete: true), at: Self.at(0)) == [.send(.live)])
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...5)])
     #expect(state.rowLimit == 5)
   }
@@ -92,33 +95,90 @@ import Testing
   @Test func halvingEndsAtOneRowWhichIsThenHeld() {
     var state = sending()
     var refused = 0
-    while state.hasBatch, state.phase == .sending {
+    while state.batch(of: .live) != nil, state.phase == .sending {
       refused += 1
       _ = state.handle(.judged(.tooLarge, random: 0), at: Self.at(0))
-      if !state.hasBatch {
+      if state.batch(of: .live) == nil {
         _ = state.handle(.drafted(rows: 1...UInt64(state.rowLimit), isComplete: true), at: Self.at(0))
       }
     }
     #expect(refused == 4 && state.rowLimit == 1)
     #expect(state.phase == .waiting(until: Self.at(15)))
-    #expect(state.handle(.timePassed, at: Self.at(15)) == [.resend])
+    #expect(state.handle(.timePassed, at: Self.at(15)) == [.resend(.live)])
   }
 
   @Test func rowsSettledElsewhereAreNotSentAgain() {
     var state = sending()
     _ = state.handle(.judged(busy, random: 0.5), at: Self.at(0))
     _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
-    #expect(state.handle(.settled(through: 4), at: Self.at(0)) == [.rebuild(from: 5)])
+    #expect(state.withdraw { $0.lowerBound > 4 } == [.rebuild(.live, from: 1)])
     // The wait is the platform's, not the batch's: it goes on.
     #expect(state.handle(.drafted(rows: 5...14, isComplete: true), at: Self.at(0.1)) == [])
-    #expect(state.handle(.timePassed, at: Self.at(0.5)) == [.send])
+    #expect(state.handle(.timePassed, at: Self.at(0.5)) == [.send(.live)])
   }
 
   @Test func aBatchInFlightOutlivesTheEvictionOfItsRows() {
     var state = sending()
     _ = state.handle(.drafted(rows: 11...20, isComplete: true), at: Self.at(0))
-    #expect(state.handle(.settled(through: 4), at: Self.at(0)) == [])
-    #expect(state.handle(.settled(through: 15), at: Self.at(0)) == [.rebuild(from: 16)])
+    #expect(state.withdraw { $0.lowerBound > 4 } == [])
+    #expect(state.withdraw { $0.lowerBound > 15 } == [.rebuild(.live, from: 11)])
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(0)) == [.acknowledge(1...10)])
+  }
+
+  // MARK: - The backlog beside the live rows
+
+  /// A state with a budget of 1000 bytes a second, whose backlog batch 1...10 of 2000 bytes is in flight.
+  private func sendingBacklog() -> ForwarderState {
+    var state = ForwarderState(
+      DestinationConfig(name: "platform", url: "http://127.0.0.1/", maximumReadings: 1000, backfill: 8000))
+    #expect(state.handle(.sealedBacklog(rows: 1...10, bytes: 2000), at: Self.at(0)) == [.send(.backlog)])
+    return state
+  }
+
+  @Test func theBacklogWaitsUntilItsBatchesArePaidFor() {
+    var state = sendingBacklog()
+    #expect(state.handle(.sealedBacklog(rows: 11...20, bytes: 2000), at: Self.at(0)) == [])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(1)) == [.acknowledge(1...10)])
+    #expect(state.wakeTime == Self.at(2) && state.phase == .idle)
+    #expect(state.handle(.timePassed, at: Self.at(1.999)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(2)) == [.send(.backlog)])
+  }
+
+  @Test func aFlushDoesNotBreakTheBudget() {
+    var state = sendingBacklog()
+    _ = state.handle(.sealedBacklog(rows: 11...20, bytes: 2000), at: Self.at(0))
+    _ = state.handle(.judged(.accepted, random: 0), at: Self.at(1))
+    #expect(state.handle(.flush(through: 20), at: Self.at(1)) == [])
+  }
+
+  @Test func liveRowsGoBeforeTheBacklog() {
+    var state = sendingBacklog()
+    _ = state.handle(.sealedBacklog(rows: 11...20, bytes: 2000), at: Self.at(0))
+    _ = state.handle(.drafted(rows: 90...99, isComplete: true), at: Self.at(1))
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(5)) == [.acknowledge(1...10), .send(.live)])
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(6)) == [.acknowledge(90...99), .send(.backlog)])
+  }
+
+  @Test func afterAFailureOfTheBacklogBothLanesWaitAndLiveRowsGoFirst() {
+    var state = sendingBacklog()
+    #expect(state.handle(.judged(busy, random: 0.5), at: Self.at(10)) == [] && state.mayBeBehind)
+    #expect(state.handle(.drafted(rows: 90...99, isComplete: true), at: Self.at(10.1)) == [])
+    #expect(state.handle(.timePassed, at: Self.at(10.5)) == [.send(.live)])
+    #expect(
+      state.handle(.judged(.accepted, random: 0), at: Self.at(11)) == [
+        .acknowledge(90...99), .resend(.backlog),
+      ]
+    )
+  }
+
+  @Test func aBatchTooLargeInOneLaneShrinksTheOthersDraft() {
+    var state = sendingBacklog()
+    _ = state.handle(.drafted(rows: 90...99, isComplete: true), at: Self.at(0))
+    #expect(
+      state.handle(.judged(.tooLarge, random: 0), at: Self.at(0))
+        == [.rebuild(.backlog, from: 1), .rebuild(.live, from: 90)])
+    #expect(state.rowLimit == 5)
   }
 }

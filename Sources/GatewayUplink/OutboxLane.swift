@@ -1,0 +1,38 @@
+internal import GatewayCore
+
+/// One lane's memory: the batch that travels, and behind it the draft, built and compressed meanwhile. What happens
+/// to either is the state machine's decision.
+struct OutboxLane: ~Copyable {
+  var builder: BatchBuilder
+  /// The next batch, once `isSealed`.
+  private(set) var draft = SealedBatch()
+  private(set) var isSealed = false
+  /// What is or was posted.
+  private(set) var batch = SealedBatch()
+
+  init(_ builder: consuming BatchBuilder) { self.builder = builder }
+
+  /// The draft's rows.
+  var rows: ClosedRange<UInt64>? { isSealed ? draft.rows : builder.rows }
+
+  /// The first row that was not built into a batch that left.
+  var start: UInt64 { rows?.lowerBound ?? builder.next }
+
+  mutating func seal() {
+    if isSealed { return }
+    builder.seal(into: &draft)
+    isSealed = true
+  }
+
+  /// The draft becomes the batch.
+  mutating func depart() {
+    seal()
+    isSealed = false
+    swap(&batch, &draft)
+  }
+
+  mutating func restart(at seq: UInt64) {
+    isSealed = false
+    builder.restart(at: seq)
+  }
+}
