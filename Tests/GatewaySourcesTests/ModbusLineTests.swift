@@ -12,10 +12,12 @@ private func line(_ path: String, baud: Int = 921_600, timeout: Duration = .mill
 }
 
 /// The real source on the simulator's pseudo terminals.
-@Suite struct ModbusLineTests {
+@Suite final class ModbusLineTests {
   private let directory: String
 
   init() throws { directory = try TemporaryDirectory.make(prefix: "modbus-line") }
+
+  deinit { TemporaryDirectory.remove(directory) }
 
   private func link(_ number: Int = 0) -> String { "\(directory)/tty\(number)" }
 
