@@ -24,7 +24,8 @@ import Testing
   ]
 
   private static let devices = [
-    FieldDevice(units: [1, 2, 3], registers: registers),
+    FieldDevice(units: [1], registers: registers, identity: ["Maker", "P-7", "1.0"]),
+    FieldDevice(units: [2, 3], registers: registers),
     FieldDevice(units: [7, 19], registers: [FieldRegister(.input, 0, words: [42])], refusesGaps: true),
   ]
 
@@ -76,6 +77,9 @@ import Testing
     let found = replies.compactMap { $0["found"] }.sorted { $0.unit < $1.unit }
     #expect(found.map(\.unit) == [1, 2, 3, 7, 19], "\(scan.output)")
     #expect(found.map { $0["device"]?.string } == ["d1", "d2", "d3", nil, nil])
+    // Who says what he is, is called by it.
+    #expect(found.map { $0["identity"]?.array?.count } == [3, 0, 0, 0, 0], "\(scan.output)")
+    #expect(found.first?["identity"] == .array([.string("Maker"), .string("P-7"), .string("1.0")]))
     #expect(replies.last?["answering"] == .signed(5))
     #expect(replies.last?["asked"] == .signed(24))
     // Who says nothing of himself shows his tables.

@@ -17,6 +17,7 @@ import Testing
         units: 1-3
         delay: 5ms
         gaps: illegal
+        identity: [Maker, P-7, "1.0"]
         registers:
           - {at: input 40, type: float32, order: CDAB, value: {wave: sine, mean: 20, swing: 5, period: 60s}}
           - {at: input 42, value: {ramp: [10, 0.5]}}
@@ -29,6 +30,7 @@ import Testing
     let device = field.servers[0].devices[0]
     #expect(field.servers[0].listen == ListenAddress(host: "127.0.0.1", port: 15020))
     #expect(device.units == [1, 2, 3] && device.delay == .milliseconds(5) && device.refusesGaps)
+    #expect(device.identity == ["Maker", "P-7", "1.0"])
     #expect(device.registers.map(\.count) == [2, 1, 1, 1, 2, 3])
     #expect(device.registers[5] == FieldRegister(.coil, 7, words: [1, 0, 1]))
     guard case .value(let wave, let layout) = device.registers[0].content else { return #expect(Bool(false)) }
@@ -94,6 +96,7 @@ import Testing
     "- {listen: \"127.0.0.1:1\", protocol: ascii, registers: []}",
     "- {listen: \"127.0.0.1:1\", talk: [{every: 1s, line: a}]}",
     "- {pty: /a, units: 1, talk: [{every: 1s, line: a}]}", "- {pty: /a, talk: [{line: a}]}",
+    "- {pty: /a, identity: [a], talk: [{every: 1s, line: a}]}",
     "- {pty: /a, talk: [{every: 1s}]}", "- {pty: /a, talk: [{every: 1s, hex: \"4\"}]}",
     "- {pty: /a, talk: [{every: 1s, nmea: \"{x}\"}]}", "- {pty: /a, answer: [{to: \"\", with: a}]}",
     "- {pty: /a, answer: [{with: a}]}", "- {pty: /a, answer: [{to: a}]}",
@@ -117,6 +120,8 @@ import Testing
     "- {listen: \"127.0.0.1:1\", registers: [{at: input 1, value: {wave: tidal}}]}",
     "- {listen: \"127.0.0.1:1\", registers: [{at: input 1, value: {words: [65536]}}]}",
     "- {listen: \"127.0.0.1:1\", registers: [{at: input 1, value: 1, scale: 0}]}",
+    "- {listen: \"127.0.0.1:1\", identity: [a, b, c, d], registers: []}",
+    "- {listen: \"127.0.0.1:1\", identity: [Zähler], registers: []}",
     "- {listen: \"127.0.0.1:1\", regsters: []}", "- {listen: \"127.0.0.1:1\", delay: 5, registers: []}",
   ])
   func aMistakeIsNamedAtItsPlace(_ text: String) {

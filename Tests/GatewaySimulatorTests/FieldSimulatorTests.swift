@@ -47,6 +47,25 @@ import Testing
     #expect(ask(field, modbusRequest(3, at: 101, count: 1), 11).suffix(2) == [0xBE, 0xEF])
   }
 
+  private static let identifications: [(request: [UInt8], answer: [UInt8])] = [
+    // All basic objects, those from 1 on, those from one that is not there, and number 2 alone.
+    ([43, 14, 1, 0], [43, 14, 1, 0x81, 0, 0, 3, 0, 2, 0x4D, 0x6B, 1, 1, 0x50, 2, 3, 0x31, 0x2E, 0x30]),
+    ([43, 14, 2, 1], [43, 14, 2, 0x81, 0, 0, 2, 1, 1, 0x50, 2, 3, 0x31, 0x2E, 0x30]),
+    ([43, 14, 3, 9], [43, 14, 3, 0x81, 0, 0, 3, 0, 2, 0x4D, 0x6B, 1, 1, 0x50, 2, 3, 0x31, 0x2E, 0x30]),
+    ([43, 14, 4, 2], [43, 14, 4, 0x81, 0, 0, 1, 2, 3, 0x31, 0x2E, 0x30]),
+    ([43, 14, 4, 3], [0xAB, 2]), ([43, 14, 5, 0], [0xAB, 3]), ([43, 13, 1, 0], [0xAB, 1]), ([43], [0xAB, 3]),
+  ]
+
+  @Test(arguments: identifications)
+  func aDeviceThatHasAnIdentitySaysIt(_ request: [UInt8], _ answer: [UInt8]) throws {
+    var device = Self.device
+    device.identity = ["Mk", "P", "1.0"]
+    let field = try field(device)
+    defer { field.stop() }
+    func framed(_ pdu: [UInt8]) -> [UInt8] { [0, 1, 0, 0, 0, UInt8(pdu.count + 1), 1] + pdu }
+    #expect(ask(field, framed(request), answer.count + 7) == framed(answer))
+  }
+
   private static let refused: [(request: [UInt8], code: UInt8)] = [
     (modbusRequest(5, at: 3, count: 0xFF00), 1), (modbusRequest(3, at: 99, count: 2), 2),
     (modbusRequest(3, at: 104, count: 2), 2), (modbusRequest(3, at: 0xFFFF, count: 2), 2),

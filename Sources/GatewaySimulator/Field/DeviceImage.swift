@@ -24,6 +24,8 @@ final class DeviceImage {
   private static let refresh = Duration.milliseconds(10)
 
   let delay: Duration
+  /// What the device says of itself: the basic objects of function 43/14, in their order.
+  let identity: [[UInt8]]
   private var tables: [Table]
   private var moving: [Moving] = []
   /// Where the number of requests stands.
@@ -34,6 +36,7 @@ final class DeviceImage {
 
   init(_ device: FieldDevice, seed: UInt64, start: BootTime) {
     delay = device.delay
+    identity = device.identity.map { Array($0.utf8) }
     self.start = start
     dueAt = start
     tables = RegisterTable.allCases.map { table in

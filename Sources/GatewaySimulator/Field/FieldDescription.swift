@@ -97,14 +97,18 @@ package struct FieldDevice: Equatable, Sendable {
   package var delay: Duration
   /// Whether an address between defined ones answers exception 2; otherwise it reads as 0.
   package var refusesGaps: Bool
+  /// Maker, product and version, which function 43/14 tells; three texts at most. Without any it is refused.
+  package var identity: [String]
 
   package init(
-    units: [UInt8]? = nil, registers: [FieldRegister], delay: Duration = .zero, refusesGaps: Bool = false
+    units: [UInt8]? = nil, registers: [FieldRegister], delay: Duration = .zero, refusesGaps: Bool = false,
+    identity: [String] = []
   ) {
     self.units = units
     self.registers = registers
     self.delay = delay
     self.refusesGaps = refusesGaps
+    self.identity = identity
   }
 }
 

@@ -26,10 +26,10 @@ extension FieldDescription {
   private mutating func add(_ entry: ConfigNode) throws(ConfigProblem) {
     let members = try entry.members([
       "listen", "protocol", "pty", "baud", "format", "count", "units", "registers", "delay", "gaps", "talk",
-      "answer",
+      "answer", "identity",
     ])
     let isPlain = members["talk"] != nil || members["answer"] != nil
-    for key in isPlain ? ["registers", "units", "delay", "gaps", "listen"] : [] {
+    for key in isPlain ? ["registers", "units", "delay", "gaps", "identity", "listen"] : [] {
       if let node = members[key] {
         throw node.problem("\"\(key)\" is not for what talks and answers on a pty")
       }

@@ -44,7 +44,24 @@ enum FieldWords {
     FieldDevice(
       units: try members["units"].flatMap { node throws(ConfigProblem) in try units(node) },
       registers: try registers(members["registers"], of: entry),
-      delay: try members["delay"]?.duration() ?? .zero, refusesGaps: try refusesGaps(members["gaps"]))
+      delay: try members["delay"]?.duration() ?? .zero, refusesGaps: try refusesGaps(members["gaps"]),
+      identity: try identity(members["identity"]))
+  }
+
+  /// `[maker, product, version]`; three texts of this length fill the longest answer.
+  private static func identity(_ node: ConfigNode?) throws(ConfigProblem) -> [String] {
+    guard let node else { return [] }
+    var texts: [String] = []
+    for element in try node.elements() {
+      let text = try element.text()
+      guard text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }), text.utf8.count <= 80, texts.count < 3
+      else {
+        throw element.problem(
+          "maker, product and version should stand here, in ASCII, 80 characters each at most")
+      }
+      texts.append(text)
+    }
+    return texts
   }
 
   static func address(_ node: ConfigNode?, of entry: ConfigNode) throws(ConfigProblem) -> ListenAddress {
