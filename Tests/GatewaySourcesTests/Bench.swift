@@ -40,6 +40,8 @@ final class Bench {
   let deviceMeters: [DeviceMeter]
   let plan: PollPlan
   let source: ModbusSource
+  /// What the bus runs on, where the bench keeps it there.
+  var surroundings: AnyObject?
   private let room: UnsafeMutableBufferPointer<Reading>
 
   init(_ bus: BusConfig, _ devices: [DeviceConfig] = [canopy()], timeQuality: TimeQuality = .synced) throws {
@@ -60,6 +62,8 @@ final class Bench {
 
   var requests: UInt64 { meter.requests.load(ordering: .relaxed) }
   var errors: UInt64 { meter.errors.load(ordering: .relaxed) }
+
+  func errors(_ kind: BusErrorKind) -> UInt64 { meter.errorCounts.first { $0.kind == kind }?.count ?? 0 }
 }
 
 extension [Reading] {

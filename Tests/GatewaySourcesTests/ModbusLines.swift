@@ -49,7 +49,9 @@ final class ModbusLines: Sendable {
     _ line: Int = 0, baud: Int = 115_200, timeout: Duration = .seconds(10),
     _ devices: [DeviceConfig] = [canopy()]
   ) throws -> Bench {
-    try Bench(serialBus(links[line], baud: baud, timeout: timeout), devices)
+    let bench = try Bench(serialBus(links[line], baud: baud, timeout: timeout), devices)
+    bench.surroundings = self
+    return bench
   }
 }
 

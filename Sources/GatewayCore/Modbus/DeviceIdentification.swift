@@ -38,7 +38,10 @@ package struct DeviceIdentification: Sendable {
   }
 
   private func rtuBody(_ bytes: UnsafeRawBufferPointer) -> [UInt8]? {
-    ModbusCRC.holds(bytes) ? Array(bytes.dropLast(2)) : nil
+    // Some adapters hear themselves.
+    let echo = frame(isRTU: true, transaction: 0)
+    let answer = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(bytes.starts(with: echo) ? echo.count : 0))
+    return ModbusCRC.holds(answer) ? Array(answer.dropLast(2)) : nil
   }
 
   private func tcpBody(_ bytes: UnsafeRawBufferPointer, _ transaction: UInt16) -> [UInt8]? {

@@ -1,5 +1,6 @@
 internal import GatewayCore
 internal import GatewaySystem
+internal import Glibc
 
 /// Why a request brought no registers.
 enum ModbusFailure: Error, Equatable {
@@ -51,6 +52,8 @@ enum ModbusFailure: Error, Equatable {
     switch self {
     case .timeout(foreign: false): "no answer within \(patience.microseconds / 1000) ms"
     case .timeout(foreign: true): "only what breaks the protocol or belongs to another request came"
+    // What claiming or opening a port says; a connection never does.
+    case .disconnected(EBUSY), .disconnected(EWOULDBLOCK): "another program uses it"
     case .disconnected(let code): SystemError.text(code)
     case .exception(let code) where reason == .unknownException: "undefined exception \(code)"
     case .exception(let code): "exception \(code), \(reason.word)"
