@@ -101,8 +101,7 @@ final class StoreWriter: Sendable {
     do throws(StoreError) {
       try commit.payload.withBytes { payload throws(StoreError) in
         try store.append(
-          payload: payload, firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogue: commit.catalogue,
-          time: commit.time)
+          payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time)
       }
       currentFault.withLock { $0 = nil }
       return true

@@ -60,21 +60,21 @@ extension DurableStore {
     }
   }
 
-  /// Makes rows durable: `payload` holds `rowCount` rows from number `firstSeq` on, which is `storedThrough`
-  /// + 1. Without rows it holds only state for `replayNewest`. Throws `write` when no slot took it: the
-  /// caller keeps the rows and appends them again later.
+  /// Makes rows durable: `payload` holds `rowCount` rows, which get the numbers behind `storedThrough`. Without
+  /// rows it holds only state for `replayNewest`. Throws `write` when no slot took it: the caller keeps the rows
+  /// and appends them again later.
   package func append(
-    payload: UnsafeRawBufferPointer, firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp
+    payload: UnsafeRawBufferPointer, rowCount: Int, catalogue: Catalogue, time: Timestamp
   ) throws(StoreError) {
     precondition(payload.count <= maximumPayload, "BUG: a commit was not split")
-    precondition(rowCount >= 0 && firstSeq == storedThrough + 1, "BUG: rows were numbered out of order")
+    precondition(rowCount >= 0, "BUG: a commit has no number of rows")
     guard catalogue.encoded.count <= maximumPayload else {
       throw .write(
         "cannot store rows: the description of \(catalogue.points.count) points is longer than"
           + " \(maximumPayload) bytes; use fewer points or shorter names")
     }
     let commit = NewCommit(
-      payload: payload, firstSeq: firstSeq, rowCount: rowCount, catalogue: catalogue, time: time)
+      payload: payload, firstSeq: storedThrough + 1, rowCount: rowCount, catalogue: catalogue, time: time)
     remember(catalogue)
     do throws(StoreError) {
       try writer.withLock { (writer) throws(StoreError) in try append(commit, &writer) }
