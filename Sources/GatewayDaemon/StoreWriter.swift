@@ -68,6 +68,7 @@ final class StoreWriter: Sendable {
         journalBytes = usesCheckpoint ? 0 : journalBytes + commit.journal.count
         queue.removeFirst()
         store.packOldSegments()
+        store.thinOldRows()
       } else if stopping.load(ordering: .acquiring) {
         return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")
       } else {

@@ -28,7 +28,7 @@ import Testing
     let ledger = DeliveryLedger(
       storedThrough: 1000,
       entries: [
-        "q": .init(settled: RangeSet(1..<11), delivered: 4, quarantined: 1, damaged: 2)!,
+        "q": .init(settled: RangeSet(1..<11), delivered: 4, quarantined: 1, damaged: 2, thinned: 3)!,
         "platform": .init(
           settled: RangeSet([1..<501, 990..<1000]), delivered: 510, quarantined: 0, damaged: 0)!,
       ])
@@ -36,10 +36,11 @@ import Testing
       generation: 7, stream: stream, boot: boot, nextSegment: 5, isClosed: true, ledger: ledger)
     #expect(
       hex { block.append(to: &$0) }
-        == "4347574c454447325148503fb70000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
+        == "4347574c4544473256b02f7ec70000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
         + "ccbbaa99e80300000000000005000000000000000100000002000000fe010000000000000000000000000000"
-        + "0000000000000000020008706c6174666f726d0100000000000000f501000000000000de03000000000000e8"
-        + "030000000000000400000000000000010000000000000002000000000000000100017101000000000000000b")
+        + "00000000000000000000000000000000020008706c6174666f726d0100000000000000f501000000000000de"
+        + "03000000000000e8030000000000000400000000000000010000000000000002000000000000000300000000"
+        + "0000000100017101000000000000000b")
   }
 
   @Test func aSlotHeadersBytesAreThese() {
@@ -138,15 +139,15 @@ import Testing
     buffer.withMutableBytes { bytes in
       for (offset, value) in numbers { bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
     }
-    buffer.seal(crcAt: 8, over: 12..<72 + 27 + 1 + 32)
+    buffer.seal(crcAt: 8, over: 12..<72 + 35 + 1 + 32)
     return buffer.withBytes { LedgerBlock.read($0) }
   }
 
   @Test func aLedgerThatContradictsItselfIsNotBelieved() {
     #expect(ledgerBlock([])?.ledger.entries["p"]?.count == 5)
     for numbers in [
-      [(72, 6)], [(80, .max)], [(72, .max), (80, 6)], [(88, 2)], [(100, 0)], [(108, 1)], [(108, 7)],
-      [(116, 4)], [(116, 9)], [(124, 12)], [(124, .max)],
+      [(72, 6)], [(80, .max)], [(72, .max), (80, 6)], [(88, 2)], [(96, 1)], [(108, 0)], [(116, 1)],
+      [(116, 7)], [(124, 4)], [(124, 9)], [(132, 12)], [(132, .max)],
     ] as [[(Int, UInt64)]] {
       #expect(ledgerBlock(numbers) == nil, "\(numbers)")
     }
