@@ -155,7 +155,8 @@ extension DurableStore {
     for (place, segment) in segments.enumerated().dropFirst(start) {
       let isNewest = place == segments.count - 1
       let last = isNewest ? stored : segments[place + 1].firstSeq - 1
-      for entry in (isNewest ? newest : index(of: segment)).commits where entry.lastSeq <= last && !entry.isSummary {
+      for entry in (isNewest ? newest : index(of: segment)).commits
+      where entry.lastSeq <= last && !entry.isSummary {
         guard let commit = readCommit(entry, in: segment) else { continue }
         body(commit, catalogue(commit.catalogueID))
       }
@@ -165,7 +166,9 @@ extension DurableStore {
   /// Whether the commit that the segment began with is there: only catalogue copies of the same write stand
   /// before it.
   private func beginsIntact(_ index: SegmentIndex, _ segment: SegmentMap.Segment) -> Bool {
-    guard let first = index.commits.first, !first.isSummary, first.firstSeq == segment.firstSeq else { return false }
+    guard let first = index.commits.first, !first.isSummary, first.firstSeq == segment.firstSeq else {
+      return false
+    }
     let start = StoreFormat.block
     if Int(first.offset) == start { return true }
     return index.catalogues.contains { copy in Int(copy.offset) == start && copy.offset < first.offset }

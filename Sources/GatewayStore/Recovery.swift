@@ -116,7 +116,9 @@ struct Recovery {
       zip(map.segments.map(\.id), indexes.map(\.lastSeq)), uniquingKeysWith: { first, _ in first })
     var gone = map.rowsGone(storedThrough: storedThrough) { lastRows[$0.id] ?? nil }
     for index in indexes {
-      for found in index.supersessions where index.holds(catalogue: found.catalogueID) { gone.formUnion(found.rows) }
+      for found in index.supersessions where index.holds(catalogue: found.catalogueID) {
+        gone.formUnion(found.rows)
+      }
     }
     return gone
   }

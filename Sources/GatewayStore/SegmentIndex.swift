@@ -97,7 +97,10 @@ struct SegmentScan: ~Copyable {
     var first: RecordHeader?
     forEachRecord { record, _, _ in
       if record.kind == .commit || record.kind == .summary,
-        record.segment > first?.segment ?? 0 || first == nil { first = record }
+        record.segment > first?.segment ?? 0 || first == nil
+      {
+        first = record
+      }
     }
     if let copy = newestHeaderCopy(), copy.id > first?.segment ?? 0 { return copy }
     return first.map {

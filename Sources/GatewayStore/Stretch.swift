@@ -85,7 +85,9 @@ extension DurableStore {
   ) -> (read: RangeSet<UInt64>, result: RowThinner.Result, newest: Timestamp)? {
     var thinner = RowThinner(grain: grain)
     var read = RangeSet<UInt64>()
-    var parts = stretch.parts.filter { !rows.intersection(RangeSet($0.rows.lowerBound..<$0.rows.upperBound + 1)).isEmpty }
+    var parts = stretch.parts.filter {
+      !rows.intersection(RangeSet($0.rows.lowerBound..<$0.rows.upperBound + 1)).isEmpty
+    }
     var earlier = takeEarlier(from: &parts, rows, &read)[...]
     var catalogue: UInt32?
     for part in parts {
@@ -115,7 +117,9 @@ extension DurableStore {
   ) -> [Stretch.NamedRow] {
     var earlier: [Stretch.NamedRow] = []
     parts.removeAll { part in
-      guard part.isEarlier, earlier.count + Int(part.entry.rowCount) <= Self.mostEarlierRows else { return false }
+      guard part.isEarlier, earlier.count + Int(part.entry.rowCount) <= Self.mostEarlierRows else {
+        return false
+      }
       forEachRow(of: part, in: rows, &read) { earlier.append($0) }
       return true
     }

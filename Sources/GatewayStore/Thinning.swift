@@ -55,7 +55,9 @@ extension DurableStore {
   private func thinOldest(_ writer: inout Writer) -> Bool {
     let stretch = oldestStretch()
     // Whoever has some of the rows must be known to have them: the summary counts by that.
-    guard !stretch.segments.isEmpty, (try? writeDurably(ledgerToWrite(), &writer)) != nil else { return false }
+    guard !stretch.segments.isEmpty, (try? writeDurably(ledgerToWrite(), &writer)) != nil else {
+      return false
+    }
     for rows in writer.ledger.durable.groups(of: stretch.rows) {
       guard summarise(rows, of: stretch, &writer) else { break }
     }
@@ -121,9 +123,11 @@ extension DurableStore {
     remember(result.catalogue)
     return payload.withBytes { payload in
       let summary = NewCommit(
-        payload: payload, firstSeq: storedThrough + 1, rowCount: result.rows.count, catalogue: result.catalogue,
+        payload: payload, firstSeq: storedThrough + 1, rowCount: result.rows.count,
+        catalogue: result.catalogue,
         time: time, supersedes: rows)
-      guard payload.count <= maximumPayload, let slot = writer.slot, fits(payload: payload.count, result.catalogue)
+      guard payload.count <= maximumPayload, let slot = writer.slot,
+        fits(payload: payload.count, result.catalogue)
       else { return false }
       guard case .success = write(summary, slot: slot, beginning: nil, &writer) else {
         writer.slot = nil

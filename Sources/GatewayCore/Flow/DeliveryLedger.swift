@@ -31,7 +31,8 @@ package struct DeliveryLedger: Equatable, Sendable {
       count = settled.rowCount
       let (sum, overflow) = delivered.addingReportingOverflow(quarantined)
       guard !overflow, sum <= count, damaged <= count - sum, thinned <= count - sum - damaged,
-        settled.ranges.first?.lowerBound != 0 else {
+        settled.ranges.first?.lowerBound != 0
+      else {
         return nil
       }
     }

@@ -106,7 +106,9 @@ package struct RowThinner {
     for place in tracks.indices {
       tracks[place].isUnbroken = false
       tracks[place].open?.isBroken = true
-      if tracks[place].isCounter, !grain.bridgesHoles, tracks[place].open?.isOfReadings == true { close(place) }
+      if tracks[place].isCounter, !grain.bridgesHoles, tracks[place].open?.isOfReadings == true {
+        close(place)
+      }
     }
   }
 
@@ -223,7 +225,8 @@ extension Row {
   fileprivate func continues(_ window: RowThinner.Window, bridgingHoles: Bool) -> Bool {
     switch body {
     case .reading(let value):
-      return (bridgingHoles || window.isOfReadings) && !(value.map { $0.isBelow(window.accumulator) } ?? false)
+      return (bridgingHoles || window.isOfReadings)
+        && !(value.map { $0.isBelow(window.accumulator) } ?? false)
     case .window(let summary):
       return (bridgingHoles || window.readings == 0 && from <= window.through)
         && !(summary.count > 0 && window.accumulator.count > 0
