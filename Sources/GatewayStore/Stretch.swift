@@ -20,7 +20,18 @@ struct Stretch {
     var catalogue: Catalogue
   }
 
+  /// Rows that were found.
+  struct Seen {
+    var read = RangeSet<UInt64>()
+    /// Those of `read` that are too old to be kept.
+    var expired = RangeSet<UInt64>()
+
+    var kept: RangeSet<UInt64> { read.subtracting(expired) }
+  }
+
   var segments: [SegmentMap.Segment] = []
+  /// Times of rows that are too old.
+  var expired: Range<Timestamp>?
   var rows = RangeSet<UInt64>()
   var parts: [Part] = []
 }
@@ -79,20 +90,21 @@ extension DurableStore {
     }
   }
 
-  /// Thins those of `rows` that can be read, which are returned too; `newest` is the time of the latest. nil where that would give more than `limit` rows.
+  /// Thins those of `rows` that can be read and are not too old, which are returned too; `newest` is the time of the
+  /// latest. nil where that would give more than `limit` rows.
   func thin(
     _ rows: RangeSet<UInt64>, of stretch: Stretch, to grain: RowThinner.Grain, atMost limit: Int
-  ) -> (read: RangeSet<UInt64>, result: RowThinner.Result, newest: Timestamp)? {
+  ) -> (seen: Stretch.Seen, result: RowThinner.Result, newest: Timestamp)? {
     var thinner = RowThinner(grain: grain)
-    var read = RangeSet<UInt64>()
+    var seen = Stretch.Seen()
     var parts = stretch.parts.filter {
       !rows.intersection(RangeSet($0.rows.lowerBound..<$0.rows.upperBound + 1)).isEmpty
     }
-    var earlier = takeEarlier(from: &parts, rows, &read)[...]
+    var earlier = takeEarlier(from: &parts, rows, besides: stretch.expired, &seen)[...]
     var catalogue: UInt32?
     for part in parts {
       if part.followsGap || !rows.holds(part.rows) { thinner.interrupt() }
-      forEachRow(of: part, in: rows, &read) { next in
+      forEachRow(of: part, in: rows, besides: stretch.expired, &seen) { next in
         if let first = earlier.first, first.row.time <= next.row.time {
           thinner.interrupt()
           while let first = earlier.first, first.row.time <= next.row.time {
@@ -108,19 +120,20 @@ extension DurableStore {
       guard thinner.count <= limit else { return nil }
     }
     for row in earlier { thinner.add(row.row, of: row.catalogue) }
-    return (read, thinner.finish(), thinner.newest)
+    return (seen, thinner.finish(), thinner.newest)
   }
 
   /// By time. Those that there is no room for stay among `parts`.
   private func takeEarlier(
-    from parts: inout [Stretch.Part], _ rows: RangeSet<UInt64>, _ read: inout RangeSet<UInt64>
+    from parts: inout [Stretch.Part], _ rows: RangeSet<UInt64>, besides expired: Range<Timestamp>?,
+    _ seen: inout Stretch.Seen
   ) -> [Stretch.NamedRow] {
     var earlier: [Stretch.NamedRow] = []
     parts.removeAll { part in
       guard part.isEarlier, earlier.count + Int(part.entry.rowCount) <= Self.mostEarlierRows else {
         return false
       }
-      forEachRow(of: part, in: rows, &read) { earlier.append($0) }
+      forEachRow(of: part, in: rows, besides: expired, &seen) { earlier.append($0) }
       return true
     }
     let order = earlier.indices.sorted {
@@ -131,7 +144,8 @@ extension DurableStore {
 
   /// The rows of one commit that are among `rows`, and can be read.
   private func forEachRow(
-    of part: Stretch.Part, in rows: RangeSet<UInt64>, _ read: inout RangeSet<UInt64>,
+    of part: Stretch.Part, in rows: RangeSet<UInt64>, besides expired: Range<Timestamp>?,
+    _ seen: inout Stretch.Seen,
     _ body: (Stretch.NamedRow) -> Void
   ) {
     guard let commit = readCommit(part.entry, in: part.segment),
@@ -142,11 +156,15 @@ extension DurableStore {
     commit.payload.withUnsafeBytes { payload in
       var decoder = RowDecoder(payload, rowCount: commit.rowCount)
       while let row = try? decoder.next() {
-        if isWhole || rows.contains(seq) { body(Stretch.NamedRow(row: row, catalogue: catalogue)) }
+        if expired?.contains(row.time) == true {
+          seen.expired.insert(contentsOf: seq..<seq + 1)
+        } else if isWhole || rows.contains(seq) {
+          body(Stretch.NamedRow(row: row, catalogue: catalogue))
+        }
         seq += 1
       }
     }
     let found = RangeSet(commit.firstSeq..<seq)
-    read.formUnion(isWhole ? found : found.intersection(rows))
+    seen.read.formUnion(isWhole ? found : found.intersection(rows))
   }
 }

@@ -53,7 +53,8 @@ extension DurableStore {
 
   /// False when no slot was freed.
   private func thinOldest(_ writer: inout Writer) -> Bool {
-    let stretch = oldestStretch()
+    var stretch = oldestStretch()
+    stretch.expired = writer.cutoff.flatMap { Self.clockWasSet < $0 ? Self.clockWasSet..<$0 : nil }
     // Whoever has some of the rows must be known to have them: the summary counts by that.
     guard !stretch.segments.isEmpty, (try? writeDurably(ledgerToWrite(), &writer)) != nil else {
       return false
@@ -87,13 +88,15 @@ extension DurableStore {
     let first = max(writer.grain - 1, 0)
     for place in first..<RowThinner.grains.count {
       guard
-        let (read, result, time) = thin(
+        let (seen, result, time) = thin(
           rows, of: stretch, to: RowThinner.grains[place], atMost: limit / Self.leastRowBytes)
       else { continue }
-      guard let payload = payload(of: result, standingFor: read, atMost: limit) else { continue }
-      lose(rows.subtracting(read))
+      guard let payload = payload(of: result, standingFor: seen.kept, atMost: limit) else { continue }
+      evict(rows.intersection(seen.expired), byDamage: false)
+      evict(rows.subtracting(seen.read), byDamage: true)
       writer.grain = place
-      return result.rows.isEmpty || append(result, payload, standingFor: read, at: time, &writer)
+      return result.rows.isEmpty
+        || append(result, payload, standingFor: rows.intersection(seen.kept), at: time, &writer)
     }
     return false
   }
@@ -138,10 +141,9 @@ extension DurableStore {
     }
   }
 
-  /// The medium does not give these rows back.
-  private func lose(_ rows: RangeSet<UInt64>) {
+  private func evict(_ rows: RangeSet<UInt64>, byDamage: Bool) {
     shared.withLock { shared in
-      for run in rows.ranges { shared.ledger.evict(run.lowerBound...run.upperBound - 1, byDamage: true) }
+      for run in rows.ranges { shared.ledger.evict(run.lowerBound...run.upperBound - 1, byDamage: byDamage) }
       if !rows.isEmpty { shared.ledgerIsDirty = true }
     }
   }

@@ -20,6 +20,8 @@ struct Writer: ~Copyable {
   /// A segment was begun since the last look for rows to thin.
   var mayThin = true
   var eviction = EvictionPolicy.oldest
+  /// Rows from before this are too old to be kept in summaries either; set when some were last dropped for their age.
+  var cutoff: Timestamp?
   /// How coarse the last summary was: a place in `RowThinner.grains`.
   var grain = 0
   /// A summary is newer than the medium's ledger.

@@ -271,6 +271,74 @@ import Testing
     #expect(try Self.pending(store).contains { $0.point.name == "d.119x19" })
   }
 
+  @Test func whatIsTooOldIsNotKeptInSummariesEither() throws {
+    let store = try Self.open(MemoryDevice(), slots: 4)
+    var number = 0
+    let content = try Self.fill(store, 4, from: &number)
+    let cutoff = Self.start + 100 * 10_000_000
+    try store.evict(storedBefore: Timestamp(microseconds: cutoff))
+    #expect(store.overallBooks.evicted == 0)
+    #expect(store.thinOldRows())
+    let rows = try Self.pending(store)
+    #expect(Self.content(rows).count == content.count - 100)
+    #expect(rows.allSatisfy { $0.row.time.microseconds >= cutoff })
+    #expect(store.overallBooks.evicted == store.overallBooks.thinned + 200)
+    expectBalance(store)
+  }
+
+  /// Everything that can happen, at random; what a platform has got and what is still to come must be every reading
+  /// once. Acknowledgements are put on record before a cut: one that is not may bring rows again.
+  @Test(arguments: 0..<UInt64(6))
+  func whateverHappensEveryReadingCountsOnce(round: UInt64) throws {
+    let seed = UInt64.random(in: 0...UInt64(UInt32.max)) << 4 | round
+    var random = SeededRandom(seed: seed)
+    let device = MemoryDevice()
+    let slots = Int.random(in: 8...12, using: &random)
+    var store = try Self.open(device, slots: slots, ["p", "q"])
+    var (number, boot, thinned) = (0, UInt64(1), UInt64(0))
+    var promised: UInt64 = 0
+    var received = ["p": [UInt64](), "q": [UInt64]()]
+    for _ in 0..<600 {
+      switch Int.random(in: 0..<100, using: &random) {
+      case 0..<75:
+        let readings = Int.random(in: 1...60, using: &random)
+        promised += try Self.append(readings, from: &number, to: store).count
+        store.packOldSegments()
+        store.thinOldRows()
+      case 75..<85:
+        let name = Bool.random(using: &random) ? "p" : "q"
+        let rows = try Self.pending(store, name)
+        guard !rows.isEmpty else { continue }
+        let first = Int.random(in: 0..<rows.count, using: &random)
+        let some = rows[first..<min(rows.count, first + Int.random(in: 1...300, using: &random))]
+        for row in some { store.queue(for: name).acknowledge(row.seq...row.seq, as: .delivered) }
+        received[name]!.append(Self.content(Array(some)).count)
+      case 85..<97:
+        store.packOldSegments()
+        store.thinOldRows()
+      default:
+        boot += 1
+        store.writeLedgerIfDue(at: Timestamp(microseconds: Int64(boot) << 50))
+        device.callsToLive = Int.random(in: 0...9, using: &random)
+        store.thinOldRows()
+        if Bool.random(using: &random) { device.cutPower(&random) } else { device.kill() }
+        store = try Self.open(device, slots: slots, ["p", "q"], boot: BootID(high: 9, low: boot))
+      }
+      thinned = max(thinned, store.overallBooks.thinned)
+      expectBalance(store, ["p", "q"])
+    }
+    for name in ["p", "q"] {
+      let books = store.books(of: name)!
+      let count = Self.content(try Self.pending(store, name)).count + received[name]!.reduce(0, +)
+      let gone = books.evicted - books.thinned
+      #expect(
+        gone == 0 ? count == promised : count < promised,
+        "seed \(seed), \(name): \(count) of \(promised), \(books)")
+    }
+    #expect(thinned > 0)
+    print("thinning model: seed \(seed), \(promised) readings, \(store.books(of: "p")!)")
+  }
+
   @Test func aCutWhileThinningLeavesTheRowsOrTheirSummary() throws {
     let seed = UInt64.random(in: 0 ... .max)
     var random = SeededRandom(seed: seed)
