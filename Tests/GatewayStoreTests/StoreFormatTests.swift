@@ -83,6 +83,24 @@ import Testing
         + "00001f")
   }
 
+  @Test func aSummarysBytesAreThoseOfACommitAndTheRowsThatItStandsFor() {
+    var payload = ByteBuffer()
+    payload.append(UInt8(7))
+    Supersession.append(RangeSet([1..<501, 601..<1201]), to: &payload)
+    let bytes = payload.withBytes { payload in
+      payload.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+    #expect(
+      bytes == "070100000000000000f5010000000000005902000000000000b1040000000000000200")
+    let read = payload.withBytes { Supersession(of: record(.summary, length: $0.count, rows: 2), $0) }
+    #expect(read?.rows == RangeSet([1..<501, 601..<1201]) && read?.summary == 1201...1202)
+    // A summary of itself, or of what comes later, is none.
+    var later = ByteBuffer()
+    Supersession.append(RangeSet(1201..<1202), to: &later)
+    #expect(later.withBytes { Supersession(of: record(.summary, length: $0.count, rows: 2), $0) } == nil)
+    #expect(RecordHeader.Kind.summary.rawValue == 3)
+  }
+
   @Test func partsLieWhereTheFormatSaysTheyDo() throws {
     let device = MemoryDevice()
     let store = try openSmall(device)
