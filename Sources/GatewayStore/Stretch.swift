@@ -1,8 +1,8 @@
 internal import GatewayCore
 internal import Synchronization
 
-/// The oldest segments, and their commits in the order in which thinning reads them. Summaries of an earlier thinning
-/// lie among newer rows: `earlier` rows are kept at hand and come in by their time.
+/// The oldest segments, and their commits in the order in which thinning reads them. Summaries of an earlier
+/// thinning lie among newer rows: `earlier` rows are kept at hand and come in by their time.
 struct Stretch {
   struct Part {
     var segment: SegmentMap.Segment
@@ -37,8 +37,8 @@ struct Stretch {
 }
 
 extension DurableStore {
-  /// Rows that are kept in memory at most, beside the result. Where the clock went back far, more would be earlier
-  /// ones: those are taken in the order of their numbers.
+  /// Rows that are kept in memory at most, beside the result. Where the clock went back far, more would be
+  /// earlier ones: those are taken in the order of their numbers.
   private static let mostEarlierRows = 20_000
   /// Commits overlap by this, at most, without being out of order.
   private static let overlap: Int64 = 60_000_000
@@ -90,8 +90,8 @@ extension DurableStore {
     }
   }
 
-  /// Thins those of `rows` that can be read and are not too old, which are returned too; `newest` is the time of the
-  /// latest. nil where that would give more than `limit` rows.
+  /// Thins those of `rows` that can be read and are not too old, which are returned too; `newest` is the time
+  /// of the latest. nil where that would give more than `limit` rows.
   func thin(
     _ rows: RangeSet<UInt64>, of stretch: Stretch, to grain: RowThinner.Grain, atMost limit: Int
   ) -> (seen: Stretch.Seen, result: RowThinner.Result, newest: Timestamp)? {

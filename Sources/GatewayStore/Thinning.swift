@@ -4,12 +4,12 @@ internal import Synchronization
 
 // Room without giving the oldest rows up: they are summarised. Promises:
 //
-// * A summary is one commit that says which rows it stands for, and counts from the moment it is durable: a cut leaves
-//   the rows queued, or the summary queued and the rows evicted.
-// * Rows are summarised only with rows of which each destination has as much: all or none. Whoever has them all has
-//   the summary too.
-// * It goes behind the newest segment's rows and needs no slot of its own. No segment is begun behind a summary before
-//   the ledger knows of it, so a start looks for such ones in the newest segment only.
+// * A summary is one commit that says which rows it stands for, and counts from the moment it is durable: a
+//   cut leaves the rows queued, or the summary queued and the rows evicted.
+// * Rows are summarised only with rows of which each destination has as much: all or none. Whoever has them
+//   all has the summary too.
+// * It goes behind the newest segment's rows and needs no slot of its own. No segment is begun behind a
+//   summary before the ledger knows of it, so a start looks for such ones in the newest segment only.
 //
 // What cannot be made small enough is left to `evictOldest`.
 
@@ -27,8 +27,9 @@ extension DurableStore {
     }
   }
 
-  /// Summarises the oldest rows when no slot is left for the next segment, if the policy says so. Call on the writing
-  /// thread after each commit, behind `packOldSegments`, which costs nobody anything. Whether it did something.
+  /// Summarises the oldest rows when no slot is left for the next segment, if the policy says so. Call on the
+  /// writing thread after each commit, behind `packOldSegments`, which costs nobody anything. Whether it did
+  /// something.
   @discardableResult
   package func thinOldRows() -> Bool {
     let before = storedThrough

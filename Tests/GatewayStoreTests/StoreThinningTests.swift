@@ -4,8 +4,9 @@ import Testing
 
 @testable import GatewayStore
 
-/// What a destination gets when the oldest rows have to make room and the policy is to thin them. Each reading has a
-/// number of its own as its weight, so that rows that are there twice, or not at all, show in the sums.
+/// What a destination gets when the oldest rows have to make room and the policy is to thin them. Each
+/// reading has a number of its own as its weight, so that rows that are there twice, or not at all, show in
+/// the sums.
 @Suite struct StoreThinningTests {
   private static let start: Int64 = 1_790_000_000_000_000
   private static let catalogue = Catalogue(points: [
@@ -286,8 +287,8 @@ import Testing
     expectBalance(store)
   }
 
-  /// Everything that can happen, at random; what a platform has got and what is still to come must be every reading
-  /// once. Acknowledgements are put on record before a cut: one that is not may bring rows again.
+  /// Everything that can happen, at random; what a platform has got and what is still to come must be every
+  /// reading once. Acknowledgements are put on record before a cut: one that is not may bring rows again.
   @Test(arguments: 0..<UInt64(6))
   func whateverHappensEveryReadingCountsOnce(round: UInt64) throws {
     let seed = UInt64.random(in: 0...UInt64(UInt32.max)) << 4 | round

@@ -1,15 +1,17 @@
-/// Makes few rows of many that keep the shape of the whole: readings become windows, windows wider ones, aligned to
-/// the clock as `WindowAggregator` aligns them.
+/// Makes few rows of many that keep the shape of the whole: readings become windows, windows wider ones,
+/// aligned to the clock as `WindowAggregator` aligns them.
 ///
-/// Promises: count, bad, min, max, sum and last of what went in; each reading counts in exactly one row. What stands
-/// alone in its window stays as it is, and what lies in no window whole. A window of which a part may be elsewhere
-/// says `partial`, with its true count; two of them may be of the same window.
+/// Promises: count, bad, min, max, sum and last of what went in; each reading counts in exactly one row. What
+/// stands alone in its window stays as it is, and what lies in no window whole. A window of which a part may
+/// be elsewhere says `partial`, with its true count; two of them may be of the same window.
 ///
-/// A counter's total is exact: in the order of their times, its rows say how it counted. Where it goes back a row
-/// ends, so that the one before ends with the peak and the one behind has a `min` below it. So a row of a counter
-/// covers one piece of time without a hole, and a partial one says which: that of its `seconds` before its time.
+/// A counter's total is exact: in the order of their times, its rows say how it counted. Where it goes back a
+/// row ends, so that the one before ends with the peak and the one behind has a `min` below it. So a row of a
+/// counter covers one piece of time without a hole, and a partial one says which: that of its `seconds`
+/// before its time.
 ///
-/// Pure. Relies on rows in the order of their time; where the clock went back, more rows come out, partial ones.
+/// Pure. Relies on rows in the order of their time; where the clock went back, more rows come out, partial
+/// ones.
 package struct RowThinner {
   /// How coarse the result is.
   package struct Grain: Equatable, Sendable {
@@ -17,7 +19,8 @@ package struct RowThinner {
     package var seconds: UInt32
     /// What is as wide already goes up to the next width of the ladder.
     package var widens: Bool
-    /// A counter's row may have holes, where there is no room for a row for each piece: better than to lose the oldest.
+    /// A counter's row may have holes, where there is no room for a row for each piece: better than to lose
+    /// the oldest.
     package var bridgesHoles = false
   }
 
@@ -127,7 +130,8 @@ package struct RowThinner {
     if point.kind == .counter { width = Self.ladder.first { $0 >= width } ?? width }
     var wide = point
     wide.window = .tumbling(seconds: width)
-    // What says how much a partial window stands for; a reading had its value, whatever its point would say of windows.
+    // What says how much a partial window stands for; a reading had its value, whatever its point would say
+    // of windows.
     wide.functions.formUnion(seconds == 0 ? .standard : .count)
     if let known = tracksByPoint[wide] { return known }
     tracks.append(Track(point: wide, length: Int64(width) * 1_000_000))

@@ -1,7 +1,7 @@
 /// What was summarised once is summarised again: the statistics of neighbouring windows as those of one.
 extension WindowAggregator.Accumulator {
-  /// Adds the readings of a window that lies in this one. Count, bad, min, max and last are exact; sum and mean to
-  /// the last bits; the deviation by Chan, Golub and LeVeque 1979. `row` is where `summary` is from.
+  /// Adds the readings of a window that lies in this one. Count, bad, min, max and last are exact; sum and
+  /// mean to the last bits; the deviation by Chan, Golub and LeVeque 1979. `row` is where `summary` is from.
   mutating func add(_ summary: WindowSummary, of row: Row) {
     offset = row.time.microseconds &- row.boot.microseconds
     if row.timeQuality != .synced { timeQuality = row.timeQuality }
