@@ -56,7 +56,7 @@ package enum ControlInterface {
       reason: ?string
     )
 
-    # stored = delivered + queued + evicted + quarantined; damaged is a part of evicted
+    # stored = delivered + queued + evicted + quarantined; damaged and thinned (lives on in summaries) are parts of evicted
     type Accounting (
       acquired: int,
       ringDropped: int,
@@ -65,7 +65,8 @@ package enum ControlInterface {
       queued: int,
       evicted: int,
       quarantined: int,
-      damaged: int
+      damaged: int,
+      thinned: int
     )
 
     type StoreUsage (

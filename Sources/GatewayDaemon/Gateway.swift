@@ -105,6 +105,7 @@ package final class Gateway: Sendable {
       let uplinks = try Self.uplinks(config, options, store)
       running = Mutex(Running(config: config, acquisition: acquisition, uplinks: uplinks, remark: remark))
       writer.retain(config.store.retain)
+      store.evict(by: config.store.evict)
       try writer.start()
       for uplink in uplinks { try uplink.forwarder.start() }
       try acquisition.start(from: remainder, commitInterval: config.store.commit, queue: queue)
@@ -193,7 +194,7 @@ package final class Gateway: Sendable {
       books.stored, books.delivered, books.queued
     )
     (accounting.evicted, accounting.damaged) = (books.evicted, books.damaged)
-    accounting.quarantined = books.quarantined
+    (accounting.quarantined, accounting.thinned) = (books.quarantined, books.thinned)
     accounting.pending = UInt64(queue.rowCount)
     let usage = store.usage
     return StatusBoard.snapshot(
@@ -262,6 +263,7 @@ package final class Gateway: Sendable {
     for uplink in before.uplinks { uplink.forwarder.requestStop() }
     for uplink in before.uplinks { uplink.forwarder.join() }
     writer.retain(config.store.retain)
+    store.evict(by: config.store.evict)
     try store.setDestinations(config.destinations.map(\.name))
     for uplink in uplinks { try uplink.forwarder.start() }
     try next.start(from: remainder, commitInterval: config.store.commit, queue: queue)

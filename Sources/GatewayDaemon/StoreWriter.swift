@@ -68,6 +68,7 @@ final class StoreWriter: Sendable {
         journalBytes = usesCheckpoint ? 0 : journalBytes + commit.journal.count
         queue.removeFirst()
         store.packOldSegments()
+        store.thinOldRows()
       } else if stopping.load(ordering: .acquiring) {
         return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")
       } else {
@@ -101,8 +102,7 @@ final class StoreWriter: Sendable {
     do throws(StoreError) {
       try commit.payload.withBytes { payload throws(StoreError) in
         try store.append(
-          payload: payload, firstSeq: commit.firstSeq, rowCount: commit.rowCount, catalogue: commit.catalogue,
-          time: commit.time)
+          payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time)
       }
       currentFault.withLock { $0 = nil }
       return true

@@ -97,7 +97,7 @@ struct SegmentHeader: Equatable {
 struct LedgerBlock: Equatable {
   private static let fixedSize = 72
   /// Of an entry, without its name and its runs.
-  private static let entrySize = 27
+  private static let entrySize = 35
   private static let runSize = 16
   /// An uplink that comes and goes leaves a run behind each time, until its backlog is delivered.
   private static let mostRuns = 32
@@ -150,6 +150,7 @@ struct LedgerBlock: Equatable {
     buffer.append(fixed: entry.delivered)
     buffer.append(fixed: entry.quarantined)
     buffer.append(fixed: entry.damaged)
+    buffer.append(fixed: entry.thinned)
     buffer.append(fixed: UInt16(entry.settled.ranges.count))
     buffer.append(UInt8(name.utf8.count))
     buffer.append(name)
@@ -193,8 +194,8 @@ struct LedgerBlock: Equatable {
 
     mutating func next() -> (String, DeliveryLedger.Entry)? {
       guard let header = take(entrySize) else { return nil }
-      let count = Int(header.number(UInt16.self, at: 24))
-      guard let name = takeName(header[26]), let runs = take(count * runSize) else { return nil }
+      let count = Int(header.number(UInt16.self, at: 32))
+      guard let name = takeName(header[34]), let runs = take(count * runSize) else { return nil }
       var settled = RangeSet<UInt64>()
       var end: UInt64 = 0
       for place in 0..<count {
@@ -207,7 +208,7 @@ struct LedgerBlock: Equatable {
       }
       return DeliveryLedger.Entry(
         settled: settled, delivered: header.number(at: 0), quarantined: header.number(at: 8),
-        damaged: header.number(at: 16)
+        damaged: header.number(at: 16), thinned: header.number(at: 24)
       ).map { (name, $0) }
     }
 

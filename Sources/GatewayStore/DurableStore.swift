@@ -133,7 +133,8 @@ package final class DurableStore: Sendable {
     writer = Mutex(
       Writer(
         ledger: ledger, nextSegment: recovery.nextSegment,
-        slot: recovery.canContinue ? recovery.map.segments.last?.slot : nil))
+        slot: recovery.canContinue ? recovery.map.segments.last?.slot : nil,
+        owesLedger: !start.isDurable))
   }
 
   static var tooManyDestinations: StoreError {

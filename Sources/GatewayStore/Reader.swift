@@ -29,6 +29,8 @@ extension DurableStore {
     if let entry, entry.firstSeq <= seq, entry.lastSeq <= place.lastSeq,
       let commit = readCommit(entry, in: place.segment)
     {
+      // Each summary has a catalogue of its own, which nobody would find as quickly.
+      if entry.isSummary { _ = catalogue(commit.catalogueID, in: place.segment) }
       return .commit(commit)
     }
     guard shared.withLock({ $0.map.holds(segment: place.segment.id) }) else { return nil }
@@ -103,16 +105,23 @@ extension DurableStore {
   /// The descriptions that a commit's rows refer to; nil when every copy is damaged.
   func catalogue(_ id: UInt32) -> Catalogue? {
     if let known = knownCatalogues.withLock({ $0.first { $0.id == id } }) { return known }
-    let (segments, newest) = shared.withLock { ($0.map.segments, $0.newest) }
+    let segments = shared.withLock { $0.map.segments }
     for segment in segments.reversed() {
-      let index = segment.id == segments.last?.id ? newest : index(of: segment)
-      for copy in index.catalogues where copy.id == id {
-        guard let (_, bytes) = readRecord(at: Int(copy.offset), in: segment),
-          let catalogue = Catalogue(decoding: bytes), catalogue.id == id
-        else { continue }
-        remember(catalogue)
-        return catalogue
-      }
+      if let found = catalogue(id, in: segment) { return found }
+    }
+    return nil
+  }
+
+  /// The same, of a commit in `segment`: what it was written with stands beside it.
+  func catalogue(_ id: UInt32, in segment: SegmentMap.Segment) -> Catalogue? {
+    if let known = knownCatalogues.withLock({ $0.first { $0.id == id } }) { return known }
+    let newest = shared.withLock { $0.map.segments.last?.id == segment.id ? $0.newest : nil }
+    for copy in (newest ?? index(of: segment)).catalogues where copy.id == id {
+      guard let (_, bytes) = readRecord(at: Int(copy.offset), in: segment),
+        let catalogue = Catalogue(decoding: bytes), catalogue.id == id
+      else { continue }
+      remember(catalogue)
+      return catalogue
     }
     return nil
   }
@@ -146,7 +155,8 @@ extension DurableStore {
     for (place, segment) in segments.enumerated().dropFirst(start) {
       let isNewest = place == segments.count - 1
       let last = isNewest ? stored : segments[place + 1].firstSeq - 1
-      for entry in (isNewest ? newest : index(of: segment)).commits where entry.lastSeq <= last {
+      for entry in (isNewest ? newest : index(of: segment)).commits
+      where entry.lastSeq <= last && !entry.isSummary {
         guard let commit = readCommit(entry, in: segment) else { continue }
         body(commit, catalogue(commit.catalogueID))
       }
@@ -156,7 +166,9 @@ extension DurableStore {
   /// Whether the commit that the segment began with is there: only catalogue copies of the same write stand
   /// before it.
   private func beginsIntact(_ index: SegmentIndex, _ segment: SegmentMap.Segment) -> Bool {
-    guard let first = index.commits.first, first.firstSeq == segment.firstSeq else { return false }
+    guard let first = index.commits.first, !first.isSummary, first.firstSeq == segment.firstSeq else {
+      return false
+    }
     let start = StoreFormat.block
     if Int(first.offset) == start { return true }
     return index.catalogues.contains { copy in Int(copy.offset) == start && copy.offset < first.offset }

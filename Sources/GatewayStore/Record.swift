@@ -7,6 +7,8 @@ struct RecordHeader: Equatable {
   enum Kind: UInt8 {
     case commit = 1
     case catalogue = 2
+    /// Rows that take the place of others; see `Supersession`.
+    case summary = 3
     /// A commit of a packed segment: rows of several commits, without state.
     case packed = 4
   }

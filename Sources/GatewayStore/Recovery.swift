@@ -89,16 +89,38 @@ struct Recovery {
     result.store(through: storedThrough)
     // Room was made only after the ledger said so: whatever else is missing at the old end was destroyed.
     result.evict(through: oldest - 1, byDamage: true)
-    let isKnown = Set(destinations).isSubset(of: result.entries.keys)
-    let gone =
-      isKnown
-      ? RangeSet()
-      : map.rowsGone(storedThrough: storedThrough) { segment in
-        var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
-        return scan.index(ofSegment: segment.id).lastSeq
+    // What is newer than the ledger stands in the newest segment: none is begun behind a summary that the ledger does
+    // not know (`Thinning`).
+    let known = ledger?.ledger.storedThrough ?? 0
+    for found in newest.supersessions where found.summary.lowerBound > known {
+      // A cut may let a summary through and not its descriptions: then it says nothing.
+      if newest.holds(catalogue: found.catalogueID) {
+        result.supersede(found.rows, by: found.summary)
+      } else {
+        result.evict(found.summary, byDamage: true)
       }
+    }
+    let isKnown = Set(destinations).isSubset(of: result.entries.keys)
+    let gone = isKnown ? RangeSet() : rowsGone(on: device)
     result.setDestinations(destinations, gone: gone)
     return result
+  }
+
+  /// What a destination that nobody knew before cannot have, or gets in summaries.
+  private func rowsGone(on device: any BlockDevice) -> RangeSet<UInt64> {
+    let indexes = map.segments.map { segment in
+      var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
+      return scan.index(ofSegment: segment.id)
+    }
+    let lastRows = Dictionary(
+      zip(map.segments.map(\.id), indexes.map(\.lastSeq)), uniquingKeysWith: { first, _ in first })
+    var gone = map.rowsGone(storedThrough: storedThrough) { lastRows[$0.id] ?? nil }
+    for index in indexes {
+      for found in index.supersessions where index.holds(catalogue: found.catalogueID) {
+        gone.formUnion(found.rows)
+      }
+    }
+    return gone
   }
 
   private static func readSuperblock(_ device: any BlockDevice) throws(StoreError) -> Superblock? {

@@ -5,12 +5,13 @@ internal import Synchronization
 extension DurableStore {
   /// Commits stamped earlier were written before the clock was set: a box without one wakes up in 1970. Their age
   /// is unknown, so they are kept.
-  private static let clockWasSet = Timestamp(microseconds: 1_577_836_800_000_000)  // 2020-01-01
+  static let clockWasSet = Timestamp(microseconds: 1_577_836_800_000_000)  // 2020-01-01
 
   /// Evicts the segments in which every row was stored before `cutoff`, at every destination that lacks them, and
   /// counts them. The newest segment stays, so rows may outlive the cutoff by the time that 4 MiB take.
   package func evict(storedBefore cutoff: Timestamp) throws(StoreError) {
     try writer.withLock { (writer) throws(StoreError) in
+      writer.cutoff = cutoff
       guard let last = shared.withLock({ Self.lastRow(storedBefore: cutoff, $0) }) else { return }
       var ledger = ledgerToWrite()
       ledger.evict(through: last)

@@ -65,7 +65,10 @@ extension DurableStore {
   ) throws(StoreError) {
     shared.withLock { $0.bytesWritten += UInt64(StoreFormat.block) }
     let result = writer.ledger.writeDurably(block(ledger, writer.nextSegment, isClosed: isClosed))
-    guard case .failure(let error) = result else { return }
+    guard case .failure(let error) = result else {
+      writer.owesLedger = false
+      return
+    }
     shared.withLock { $0.ledgerIsDirty = true }
     throw .write(
       "cannot write the ledger of store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")

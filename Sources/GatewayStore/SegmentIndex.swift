@@ -9,6 +9,7 @@ struct SegmentIndex {
     var length: UInt32
     var firstSeq: UInt64
     var rowCount: UInt32
+    var isSummary: Bool
     var time: Timestamp
 
     var lastSeq: UInt64 { firstSeq + UInt64(rowCount) - 1 }
@@ -22,20 +23,24 @@ struct SegmentIndex {
   /// By offset, and so by number.
   private(set) var commits: [Commit] = []
   private(set) var catalogues: [CatalogueCopy] = []
+  private(set) var supersessions: [Supersession] = []
   /// Behind the last intact record: where the next one goes.
   private(set) var end = StoreFormat.block
 
   mutating func add(_ record: RecordHeader, at offset: Int) {
     switch record.kind {
-    case .commit, .packed:
+    case .commit, .summary, .packed:
       commits.append(
         Commit(
           offset: UInt32(offset), length: UInt32(record.length), firstSeq: record.firstSeq,
-          rowCount: UInt32(record.rowCount), time: record.time))
+          rowCount: UInt32(record.rowCount),
+          isSummary: record.kind == .summary, time: record.time))
     case .catalogue: catalogues.append(CatalogueCopy(id: record.catalogueID, offset: UInt32(offset)))
     }
     end = offset + record.footprint
   }
+
+  mutating func add(_ supersession: Supersession) { supersessions.append(supersession) }
 
   /// The number of the last row; nil when there is none.
   var lastSeq: UInt64? { commits.last { $0.rowCount > 0 }?.lastSeq }
@@ -76,11 +81,12 @@ struct SegmentScan: ~Copyable {
   /// Indexes all records of segment `id` in the whole slot.
   mutating func index(ofSegment id: UInt64) -> SegmentIndex {
     var index = SegmentIndex()
-    forEachRecord { record, offset in
+    forEachRecord { record, offset, payload in
       // Numbers rise with the offset; a commit that says otherwise is not from this segment's writer.
       guard record.segment == id, record.kind == .catalogue || record.firstSeq > index.lastSeq ?? 0
       else { return }
       index.add(record, at: offset)
+      if record.kind == .summary, let found = Supersession(of: record, payload) { index.add(found) }
     }
     return index
   }
@@ -89,8 +95,12 @@ struct SegmentScan: ~Copyable {
   /// commit, or, of a packed one, the copy of its header. Without that it was never finished.
   mutating func rebuiltHeader() -> SegmentHeader? {
     var first: RecordHeader?
-    forEachRecord { record, _ in
-      if record.kind == .commit, record.segment > first?.segment ?? 0 || first == nil { first = record }
+    forEachRecord { record, _, _ in
+      if record.kind == .commit || record.kind == .summary,
+        record.segment > first?.segment ?? 0 || first == nil
+      {
+        first = record
+      }
     }
     if let copy = newestHeaderCopy(), copy.id > first?.segment ?? 0 { return copy }
     return first.map {
@@ -115,11 +125,11 @@ struct SegmentScan: ~Copyable {
     return newest
   }
 
-  private mutating func forEachRecord(_ body: (RecordHeader, Int) -> Void) {
+  private mutating func forEachRecord(_ body: (RecordHeader, Int, UnsafeRawBufferPointer) -> Void) {
     var offset = StoreFormat.block
     while offset < layout.slotSize {
       if let record = record(at: offset) {
-        body(record, offset)
+        payload.withBytes { body(record, offset, $0) }
         offset += record.footprint
       } else {
         offset += StoreFormat.block

@@ -12,7 +12,7 @@ internal import GatewayCore
 ///     ledger       0 magic "CGWLEDG2"   8 u32 CRC of bytes 12 ..< length  12 u32 length  16 u64 generation
 ///                 24 u64 stream  32 16 bytes boot (of the life that wrote it)  48 u64 stored through
 ///                 56 u64 next segment id  64 u32 flags (1: closed in order)  68 u32 entries; each entry:
-///                 u64 delivered, u64 quarantined, u64 damaged, u16 runs, u8 length, name; each run of
+///                 u64 delivered, u64 quarantined, u64 damaged, u64 thinned, u16 runs, u8 length, name; each run of
 ///                 settled rows: u64 first, u64 behind the last
 ///     slot         one block of header, then records
 ///     header       0 magic "CGWSEGM1"   8 u32 CRC of bytes 12 ..< 72  12 u16 version  14 u16 min reader
@@ -20,7 +20,8 @@ internal import GatewayCore
 ///                 64 u32 flags (1: its first commit is no checkpoint)  68 u32 rows of a packed segment, 0:
 ///                 an ordinary one
 ///     record       0 magic "CGWR"       4 u32 CRC of bytes 8 ..< 72 + length
-///                  8 u8 type (1 commit, 2 catalogue, 4 commit of a packed segment)  9 u24 block within the slot  12 u32 length
+///                  8 u8 type (1 commit, 2 catalogue, 3 summary, 4 commit of a packed segment)
+///                  9 u24 block within the slot  12 u32 length
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream
 ///                 40 16 bytes boot  56 i64 time  64 u32 rows  68 u32 catalogue id
 ///                 72 payload, then zeros to the next block
@@ -31,6 +32,8 @@ internal import GatewayCore
 /// never used again. A row belongs to the newest segment that starts at or before it.
 /// A packed segment holds again, close together, the rows of older ones; it counts from the moment its header is there,
 /// which is written when all of its records are durable, and again in the block behind the last of them.
+/// A summary is a commit whose rows take the place of others from the moment it is there: behind its rows stand
+/// these numbers, as runs (each u64 first, u64 behind the last), and u16 how many runs.
 ///
 /// The superblock holds neither the stream (it can change, see `Recovery.provenStream`) nor the number of
 /// slots (the file's length says it): so it is written once in a format's life.

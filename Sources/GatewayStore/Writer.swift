@@ -17,26 +17,38 @@ struct Writer: ~Copyable {
   var mayPack = true
   /// Segments that packing would not make smaller, or that cannot be read.
   var unpackable: Set<UInt64> = []
+  /// A segment was begun since the last look for rows to thin.
+  var mayThin = true
+  var eviction = EvictionPolicy.oldest
+  /// Rows from before this are too old to be kept in summaries either; set when some were last dropped for their age.
+  var cutoff: Timestamp?
+  /// How coarse the last summary was: a place in `RowThinner.grains`.
+  var grain = 0
+  /// A summary is newer than the medium's ledger.
+  var owesLedger = false
   /// A synchronisation of a commit and the ledger failed, and the ledger's block may have been the cause:
   /// from then on it is synchronised alone, so that it cannot poison one segment after the other.
   var keepsLedgerApart = false
   var lastLedger: Timestamp?
   var buffer = ByteBuffer(capacity: 64 << 10)
 
-  init(ledger: consuming LedgerWriter, nextSegment: UInt64, slot: Int?) {
+  init(ledger: consuming LedgerWriter, nextSegment: UInt64, slot: Int?, owesLedger: Bool) {
+    self.owesLedger = owesLedger
     self.ledger = ledger
     self.nextSegment = nextSegment
     self.slot = slot
   }
 }
 
-/// What `append` was called with.
-private struct NewCommit {
+/// What one write brings.
+struct NewCommit {
   var payload: UnsafeRawBufferPointer
   var firstSeq: UInt64
   var rowCount: Int
   var catalogue: Catalogue
   var time: Timestamp
+  /// The rows whose place these take: then it is a summary.
+  var supersedes: RangeSet<UInt64>?
 
   var nextSeq: UInt64 { firstSeq + UInt64(rowCount) }
 }
@@ -60,21 +72,21 @@ extension DurableStore {
     }
   }
 
-  /// Makes rows durable: `payload` holds `rowCount` rows from number `firstSeq` on, which is `storedThrough`
-  /// + 1. Without rows it holds only state for `replayNewest`. Throws `write` when no slot took it: the
-  /// caller keeps the rows and appends them again later.
+  /// Makes rows durable: `payload` holds `rowCount` rows, which get the numbers behind `storedThrough`. Without
+  /// rows it holds only state for `replayNewest`. Throws `write` when no slot took it: the caller keeps the rows
+  /// and appends them again later.
   package func append(
-    payload: UnsafeRawBufferPointer, firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp
+    payload: UnsafeRawBufferPointer, rowCount: Int, catalogue: Catalogue, time: Timestamp
   ) throws(StoreError) {
     precondition(payload.count <= maximumPayload, "BUG: a commit was not split")
-    precondition(rowCount >= 0 && firstSeq == storedThrough + 1, "BUG: rows were numbered out of order")
+    precondition(rowCount >= 0, "BUG: a commit has no number of rows")
     guard catalogue.encoded.count <= maximumPayload else {
       throw .write(
         "cannot store rows: the description of \(catalogue.points.count) points is longer than"
           + " \(maximumPayload) bytes; use fewer points or shorter names")
     }
     let commit = NewCommit(
-      payload: payload, firstSeq: firstSeq, rowCount: rowCount, catalogue: catalogue, time: time)
+      payload: payload, firstSeq: storedThrough + 1, rowCount: rowCount, catalogue: catalogue, time: time)
     remember(catalogue)
     do throws(StoreError) {
       try writer.withLock { (writer) throws(StoreError) in try append(commit, &writer) }
@@ -98,6 +110,7 @@ extension DurableStore {
     let isContinuation = !tried.isEmpty && !writer.owesCheckpoint
     var mayEvict = true
     writer.slot = nil
+    if writer.owesLedger { try writeDurably(ledgerToWrite(), &writer) }
     while true {
       let slot = try takeSlot(tried, &mayEvict, &writer)
       let header = SegmentHeader(
@@ -108,6 +121,7 @@ extension DurableStore {
       case .success:
         writer.slot = slot
         writer.mayPack = true
+        writer.mayThin = true
         writer.owesCheckpoint = isContinuation
         return
       case .failure(let error):
@@ -119,7 +133,7 @@ extension DurableStore {
     }
   }
 
-  private func fits(payload bytes: Int, _ catalogue: Catalogue) -> Bool {
+  func fits(payload bytes: Int, _ catalogue: Catalogue) -> Bool {
     shared.withLock { shared in
       var needed = RecordHeader.footprint(payload: bytes)
       if !shared.newest.holds(catalogue: catalogue.id) {
@@ -132,7 +146,7 @@ extension DurableStore {
   /// One write and one fdatasync. A failure poisons the slot's segment: after it the kernel takes pages for
   /// clean that never reached the medium, and a second fdatasync would succeed (fsyncgate). It is never
   /// written again; what it holds already was synchronised before and stays.
-  private func write(
+  func write(
     _ commit: NewCommit, slot: Int, beginning header: SegmentHeader?, _ writer: inout Writer
   ) -> Result<Void, Errno> {
     let start = header == nil ? shared.withLock { $0.newest.end } : 0
@@ -164,6 +178,13 @@ extension DurableStore {
       shared.map.setNewestBytes(shared.newest.end)
       shared.map.recordSuccess(ofSlot: slot)
       shared.ledger.store(through: commit.nextSeq - 1)
+      if let rows = commit.supersedes, commit.rowCount > 0 {
+        let supersession = Supersession(
+          rows: rows, summary: commit.firstSeq...commit.nextSeq - 1, catalogueID: commit.catalogue.id)
+        shared.newest.add(supersession)
+        shared.ledger.supersede(rows, by: supersession.summary)
+        shared.ledgerIsDirty = true
+      }
       shared.commits += 1
       shared.writeFault = nil
     }
@@ -202,7 +223,7 @@ extension DurableStore {
       record.append(with: payload, at: start + buffer.count, to: &buffer)
     }
     if needsCatalogue { commit.catalogue.encoded.withUnsafeBytes { add(record, $0, &buffer) } }
-    record.kind = .commit
+    record.kind = commit.supersedes == nil ? .commit : .summary
     record.length = commit.payload.count
     record.rowCount = commit.rowCount
     add(record, commit.payload, &buffer)

@@ -64,7 +64,7 @@ enum StoreBench {
         try rows.bytes.withBytes {
           payload = $0.count
           try store.append(
-            payload: $0, firstSeq: first, rowCount: rowsPerCommit, catalogue: catalogue,
+            payload: $0, rowCount: rowsPerCommit, catalogue: catalogue,
             time: Timestamp(microseconds: Int64(commit) * 1_000_000))
         }
         queue.acknowledge(first...first + UInt64(rowsPerCommit) - 1, as: .delivered)

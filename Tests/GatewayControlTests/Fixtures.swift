@@ -71,6 +71,7 @@ extension StatusSnapshot {
     snapshot.accounting.ringDropped = 3
     snapshot.accounting.evicted = 1_000_000
     snapshot.accounting.damaged = 17
+    snapshot.accounting.thinned = 123_456
     snapshot.accounting.stored += 1_000_000
     snapshot.store.fault = "cannot write to the store: No space left on device"
     snapshot.destinations[0].state = .critical

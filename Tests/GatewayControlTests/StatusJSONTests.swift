@@ -15,7 +15,7 @@ import Testing
         "points":[{"name":"canopy.temperature","value":17.3,"unit":"CEL","time":"2026-11-22T21:00:57.000Z",\
         "quality":"good"}],\
         "accounting":{"acquired":7200,"ringDropped":0,"stored":3720,"delivered":3700,"queued":20,"evicted":0,\
-        "quarantined":0,"damaged":0,"pending":0},\
+        "quarantined":0,"damaged":0,"thinned":0,"pending":0},\
         "store":{"capacity":268435456,"used":8192,"oldest":"2026-11-22T21:00:00.000Z","commits":60,\
         "bytesWritten":245760,"fault":null},\
         "destinations":[{"name":"platform","state":"ok","delivered":3700,"queued":20,"quarantined":0,\

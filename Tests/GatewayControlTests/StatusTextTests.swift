@@ -98,6 +98,7 @@ import Testing
           queued                  20
           evicted          1,000,000
           of which damaged        17
+          of which thinned   123,456
           quarantined              0
 
         STORE  8 KiB of 256 MiB
@@ -147,6 +148,7 @@ import Testing
           queued                  20
           evicted          1,000,000
           of which damaged        17
+          of which thinned   123,456
           quarantined              0
 
         STORE  8 KiB of 256 MiB

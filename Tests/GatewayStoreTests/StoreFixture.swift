@@ -30,7 +30,7 @@ extension DurableStore {
     let first = storedThrough + 1
     try Self.payload(first: first, rows: rows, bytes: bytes).withUnsafeBytes {
       try append(
-        payload: $0, firstSeq: first, rowCount: rows, catalogue: catalogue,
+        payload: $0, rowCount: rows, catalogue: catalogue,
         time: Timestamp(microseconds: seconds * 1_000_000))
     }
   }

@@ -28,7 +28,7 @@ import Testing
     let ledger = DeliveryLedger(
       storedThrough: 1000,
       entries: [
-        "q": .init(settled: RangeSet(1..<11), delivered: 4, quarantined: 1, damaged: 2)!,
+        "q": .init(settled: RangeSet(1..<11), delivered: 4, quarantined: 1, damaged: 2, thinned: 3)!,
         "platform": .init(
           settled: RangeSet([1..<501, 990..<1000]), delivered: 510, quarantined: 0, damaged: 0)!,
       ])
@@ -36,10 +36,11 @@ import Testing
       generation: 7, stream: stream, boot: boot, nextSegment: 5, isClosed: true, ledger: ledger)
     #expect(
       hex { block.append(to: &$0) }
-        == "4347574c454447325148503fb70000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
+        == "4347574c4544473256b02f7ec70000000700000000000000185215d7c8b4226b887766554433221100ffeedd"
         + "ccbbaa99e80300000000000005000000000000000100000002000000fe010000000000000000000000000000"
-        + "0000000000000000020008706c6174666f726d0100000000000000f501000000000000de03000000000000e8"
-        + "030000000000000400000000000000010000000000000002000000000000000100017101000000000000000b")
+        + "00000000000000000000000000000000020008706c6174666f726d0100000000000000f501000000000000de"
+        + "03000000000000e8030000000000000400000000000000010000000000000002000000000000000300000000"
+        + "0000000100017101000000000000000b")
   }
 
   @Test func aSlotHeadersBytesAreThese() {
@@ -80,6 +81,24 @@ import Testing
       bytes == "4347575262e45d9f02020300130000000300000000000000b104000000000000185215d7c8b4226b88776655"
         + "4433221100ffeeddccbbaa99001b3dc6e3600600000000003a7f1020010100000003612e740343454c000000"
         + "00001f")
+  }
+
+  @Test func aSummarysBytesAreThoseOfACommitAndTheRowsThatItStandsFor() {
+    var payload = ByteBuffer()
+    payload.append(UInt8(7))
+    Supersession.append(RangeSet([1..<501, 601..<1201]), to: &payload)
+    let bytes = payload.withBytes { payload in
+      payload.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+    #expect(
+      bytes == "070100000000000000f5010000000000005902000000000000b1040000000000000200")
+    let read = payload.withBytes { Supersession(of: record(.summary, length: $0.count, rows: 2), $0) }
+    #expect(read?.rows == RangeSet([1..<501, 601..<1201]) && read?.summary == 1201...1202)
+    // A summary of itself, or of what comes later, is none.
+    var later = ByteBuffer()
+    Supersession.append(RangeSet(1201..<1202), to: &later)
+    #expect(later.withBytes { Supersession(of: record(.summary, length: $0.count, rows: 2), $0) } == nil)
+    #expect(RecordHeader.Kind.summary.rawValue == 3)
   }
 
   @Test func partsLieWhereTheFormatSaysTheyDo() throws {
@@ -138,15 +157,15 @@ import Testing
     buffer.withMutableBytes { bytes in
       for (offset, value) in numbers { bytes.storeBytes(of: value, toByteOffset: offset, as: UInt64.self) }
     }
-    buffer.seal(crcAt: 8, over: 12..<72 + 27 + 1 + 32)
+    buffer.seal(crcAt: 8, over: 12..<72 + 35 + 1 + 32)
     return buffer.withBytes { LedgerBlock.read($0) }
   }
 
   @Test func aLedgerThatContradictsItselfIsNotBelieved() {
     #expect(ledgerBlock([])?.ledger.entries["p"]?.count == 5)
     for numbers in [
-      [(72, 6)], [(80, .max)], [(72, .max), (80, 6)], [(88, 2)], [(100, 0)], [(108, 1)], [(108, 7)],
-      [(116, 4)], [(116, 9)], [(124, 12)], [(124, .max)],
+      [(72, 6)], [(80, .max)], [(72, .max), (80, 6)], [(88, 2)], [(96, 1)], [(108, 0)], [(116, 1)],
+      [(116, 7)], [(124, 4)], [(124, 9)], [(132, 12)], [(132, .max)],
     ] as [[(Int, UInt64)]] {
       #expect(ledgerBlock(numbers) == nil, "\(numbers)")
     }

@@ -73,7 +73,7 @@ private struct Model {
     do {
       try payload.withUnsafeBytes {
         try store.append(
-          payload: $0, firstSeq: first, rowCount: waiting.count, catalogue: Catalogue(points: [point]),
+          payload: $0, rowCount: waiting.count, catalogue: Catalogue(points: [point]),
           time: Timestamp(microseconds: Int64(first) * 100_000))
       }
     } catch {

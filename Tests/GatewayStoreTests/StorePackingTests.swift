@@ -28,7 +28,7 @@ import Testing
     for seq in first..<first + UInt64(count) { rows.append(row(seq)) }
     try rows.bytes.withBytes {
       try store.append(
-        payload: $0, firstSeq: first, rowCount: count, catalogue: catalogue, time: row(first).time)
+        payload: $0, rowCount: count, catalogue: catalogue, time: row(first).time)
     }
   }
 

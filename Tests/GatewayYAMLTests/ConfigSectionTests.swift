@@ -199,6 +199,12 @@ internal import Testing
     #expect(throws: ConfigProblems.self) { try config(devices: "[{name: \(name)n, bus: lan, points: []}]") }
   }
 
+  @Test(arguments: EvictionPolicy.allCases)
+  func whatGoesWhenTheStoreIsFullIsOneOfTwoWords(policy: EvictionPolicy) throws {
+    #expect(try config(rest: "store: {evict: \(policy.word)}").store.evict == policy)
+    #expect(try config(rest: "store: {capacity: 64MiB}").store.evict == .oldest)
+  }
+
   @Test(
     arguments: [
       ("{capacity: 8GB, cycles: 3000}", 8_000_000_000, 3000),

@@ -130,6 +130,7 @@ package struct StatusText {
     add("queued", books.queued)
     add("evicted", books.evicted, isLoss: true)
     if books.damaged > 0 { add("of which damaged", books.damaged, isLoss: true) }
+    if books.thinned > 0 { add("of which thinned", books.thinned) }
     if books.pending > 0 { add("wait for disk", books.pending, isLoss: false) }
     add("quarantined", books.quarantined, isLoss: true)
     lines += table.lines(terminal)

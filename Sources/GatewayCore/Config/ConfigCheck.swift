@@ -67,6 +67,7 @@ package struct ConfigCheck {
     store.capacity = keys.optional("capacity", .size("12MiB", "1TiB")) ?? store.capacity
     store.retain = keys.optional("retain", .duration("1m", "3650d"))
     store.commit = keys.optional("commit", .duration("100ms", "60s")) ?? store.commit
+    store.evict = keys.optional("evict", .word(EvictionPolicy.allCases.map { ($0.word, $0) })) ?? store.evict
     store.flash = keys.mapping("flash").flatMap(flash)
     keys.finish()
     return store

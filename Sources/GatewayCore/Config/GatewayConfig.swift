@@ -51,17 +51,35 @@ package struct StoreConfig: Equatable, Sendable {
   package var commit: Duration
   /// Rows older than this are dropped and counted; nil keeps them for as long as there is room.
   package var retain: Duration?
+  /// What has to go when capacity runs out.
+  package var evict: EvictionPolicy
   /// What the medium under the store stands; nil where nobody says.
   package var flash: FlashConfig?
 
   package init(
     capacity: Int = 256 << 20, commit: Duration = .seconds(1), retain: Duration? = nil,
-    flash: FlashConfig? = nil
+    evict: EvictionPolicy = .oldest, flash: FlashConfig? = nil
   ) {
     self.capacity = capacity
     self.commit = commit
     self.retain = retain
+    self.evict = evict
     self.flash = flash
+  }
+}
+
+/// Which rows make room for new ones.
+package enum EvictionPolicy: Sendable, CaseIterable {
+  /// The oldest ones go.
+  case oldest
+  /// The oldest ones are summarised: the whole outage stays, the longer ago the coarser.
+  case thin
+
+  package var word: String {
+    switch self {
+    case .oldest: "oldest"
+    case .thin: "thin"
+    }
   }
 }
 

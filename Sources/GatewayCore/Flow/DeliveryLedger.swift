@@ -12,20 +12,27 @@ package struct DeliveryLedger: Equatable, Sendable {
     package private(set) var quarantined: UInt64 = 0
     /// The part of `evicted` that damage to the medium cost.
     package private(set) var damaged: UInt64 = 0
+    /// The part of `evicted` that lives on in summaries, which are rows themselves.
+    package fileprivate(set) var thinned: UInt64 = 0
     /// How many rows are settled.
     package private(set) var count: UInt64 = 0
 
     package init() {}
 
     /// nil where the numbers contradict each other.
-    package init?(settled: RangeSet<UInt64>, delivered: UInt64, quarantined: UInt64, damaged: UInt64) {
+    package init?(
+      settled: RangeSet<UInt64>, delivered: UInt64, quarantined: UInt64, damaged: UInt64, thinned: UInt64 = 0
+    ) {
       self.settled = settled
       self.delivered = delivered
       self.quarantined = quarantined
       self.damaged = damaged
+      self.thinned = thinned
       count = settled.rowCount
       let (sum, overflow) = delivered.addingReportingOverflow(quarantined)
-      guard !overflow, sum <= count, damaged <= count - sum, settled.ranges.first?.lowerBound != 0 else {
+      guard !overflow, sum <= count, damaged <= count - sum, thinned <= count - sum - damaged,
+        settled.ranges.first?.lowerBound != 0
+      else {
         return nil
       }
     }
@@ -70,11 +77,13 @@ package struct DeliveryLedger: Equatable, Sendable {
       settled.remove(contentsOf: run)
       count -= run.rowCount
       delivered -= min(delivered, run.rowCount)
-      let (known, left) = (delivered + quarantined + damaged, count)
-      guard known > left else { return }
-      let fromDamaged = min(damaged, known - left)
-      damaged -= fromDamaged
-      quarantined -= known - left - fromDamaged
+      var excess = delivered + quarantined + damaged + thinned
+      excess -= min(excess, count)
+      for part in [\Entry.thinned, \.damaged, \.quarantined] {
+        let taken = min(self[keyPath: part], excess)
+        self[keyPath: part] -= taken
+        excess -= taken
+      }
     }
   }
 
@@ -129,6 +138,34 @@ package struct DeliveryLedger: Equatable, Sendable {
     for name in entries.keys { entries[name]!.settle(rows, as: byDamage ? .lost : nil) }
   }
 
+  /// `rows` are gone, and `summary`, which was just stored, stands for them. Whoever had all of them has the summary
+  /// too; everybody else gets it instead of what he lacked.
+  package mutating func supersede(_ rows: RangeSet<UInt64>, by summary: ClosedRange<UInt64>) {
+    precondition(summary.upperBound <= storedThrough, "BUG: a summary counts before it is stored")
+    for name in entries.keys {
+      guard !rows.isSubset(of: entries[name]!.settled) else {
+        entries[name]!.settle(summary, as: .delivered)
+        continue
+      }
+      for run in rows.ranges {
+        entries[name]!.thinned += entries[name]!.settle(run.lowerBound...run.upperBound - 1, as: nil)
+      }
+    }
+  }
+
+  /// The parts of `rows` that some destination needs: in each, every destination has either all rows or none.
+  package func groups(of rows: RangeSet<UInt64>) -> [RangeSet<UInt64>] {
+    var groups = [rows]
+    var settled = rows
+    for entry in entries.values {
+      groups = groups.flatMap { [$0.intersection(entry.settled), $0.subtracting(entry.settled)] }
+        .filter { !$0.isEmpty }
+      settled.formIntersection(entry.settled)
+    }
+    return groups.filter { !$0.isSubset(of: settled) }
+      .sorted { $0.ranges[0].lowerBound < $1.ranges[0].lowerBound }
+  }
+
   /// Rows up to `seq` are gone; 0: none.
   package mutating func evict(through seq: UInt64, byDamage: Bool = false) {
     if seq > 0 { evict(1...seq, byDamage: byDamage) }
@@ -172,6 +209,8 @@ package struct DeliveryBooks: Equatable, Sendable {
   package var evicted: UInt64
   /// The part of `evicted` that damage to the medium cost.
   package var damaged: UInt64
+  /// The part of `evicted` that lives on in summaries, which are rows themselves.
+  package var thinned: UInt64
   package var quarantined: UInt64
 
   package init(stored: UInt64, entry: DeliveryLedger.Entry) {
@@ -180,6 +219,7 @@ package struct DeliveryBooks: Equatable, Sendable {
     queued = stored - entry.count
     evicted = entry.evicted
     damaged = entry.damaged
+    thinned = entry.thinned
     quarantined = entry.quarantined
   }
 }

@@ -118,7 +118,7 @@ package struct WindowAggregator: Sendable {
     if accumulator.start.microseconds + lengths[place] == row.time.microseconds { open[place] = nil }
   }
 
-  private static func start(of time: Int64, length: Int64) -> Int64 {
+  static func start(of time: Int64, length: Int64) -> Int64 {
     let remainder = time % length
     return time - (remainder < 0 ? remainder + length : remainder)
   }
@@ -133,7 +133,7 @@ package struct WindowAggregator: Sendable {
     let variance = window.count > 1 ? window.squares / Double(window.count - 1) : 0
     return Row(
       point: window.point, time: Timestamp(microseconds: end),
-      boot: BootTime(microseconds: end - window.offset),
+      boot: BootTime(microseconds: end &- window.offset),
       quality: window.count == 0 ? .bad : window.bad > 0 ? .uncertain : window.quality,
       reason: window.count == 0 || window.bad == 0 ? window.reason : .someBad,
       timeQuality: window.timeQuality,
@@ -146,11 +146,11 @@ package struct WindowAggregator: Sendable {
 }
 
 extension WindowAggregator.Accumulator {
-  fileprivate mutating func add(_ reading: Reading) {
+  mutating func add(_ reading: Reading) {
     offset = reading.time.microseconds &- reading.boot.microseconds
     if reading.timeQuality != .synced { timeQuality = reading.timeQuality }
     guard let value = reading.value else {
-      bad += 1
+      bad &+= 1
       if count == 0 { reason = reading.reason }
       return
     }
@@ -159,7 +159,7 @@ extension WindowAggregator.Accumulator {
       reason = reading.reason
     }
     let number = value.asDouble
-    count += 1
+    count &+= 1
     last = value
     if count == 1 {
       (mean, min, max, sum) = (number, number, number, number)

@@ -1,5 +1,5 @@
 // The contract's `gatewayctl status --json`: written by the daemon, read back by `gatewayctl`. The order of the
-// keys is the contract's; its extensions (`now`, `reason`, `damaged`, `fault`, the books of each destination,
+// keys is the contract's; its extensions (`now`, `reason`, `damaged`, `thinned`, `fault`, the books of each destination,
 // `retryIn`, a bus's `utilisation` and `planned`) stand behind its own keys. The reader takes what it knows and ignores the rest, so that programs of
 // different versions understand each other.
 
@@ -91,6 +91,7 @@ extension StatusSnapshot.Accounting {
     object.member("evicted", evicted, to: &buffer)
     object.member("quarantined", quarantined, to: &buffer)
     object.member("damaged", damaged, to: &buffer)
+    object.member("thinned", thinned, to: &buffer)
     object.member("pending", pending, to: &buffer)
     object.end(&buffer)
   }

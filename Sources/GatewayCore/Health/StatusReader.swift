@@ -75,6 +75,7 @@ extension StatusSnapshot.Accounting {
     queued = json.count("queued")
     evicted = json.count("evicted")
     damaged = json.count("damaged")
+    thinned = json.count("thinned")
     pending = json.count("pending")
     quarantined = json.count("quarantined")
   }

@@ -76,6 +76,8 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var evicted: UInt64 = 0
     /// The part of `evicted` that damage to the medium cost.
     package var damaged: UInt64 = 0
+    /// The part of `evicted` that lives on in summaries, which are rows themselves.
+    package var thinned: UInt64 = 0
     /// Rows in memory that wait for the disk; not among the stored ones yet.
     package var pending: UInt64 = 0
     package var quarantined: UInt64 = 0

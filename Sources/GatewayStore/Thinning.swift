@@ -1,0 +1,151 @@
+package import GatewayCore
+internal import GatewaySystem
+internal import Synchronization
+
+// Room without giving the oldest rows up: they are summarised. Promises:
+//
+// * A summary is one commit that says which rows it stands for, and counts from the moment it is durable: a
+//   cut leaves the rows queued, or the summary queued and the rows evicted.
+// * Rows are summarised only with rows of which each destination has as much: all or none. Whoever has them
+//   all has the summary too.
+// * It goes behind the newest segment's rows and needs no slot of its own. No segment is begun behind a
+//   summary before the ledger knows of it, so a start looks for such ones in the newest segment only.
+//
+// What cannot be made small enough is left to `evictOldest`.
+
+extension DurableStore {
+  /// What a summary may take of a slot; so much less is left for what is new.
+  private static let share = 4
+  /// A row of a result takes so many bytes at least, on average.
+  private static let leastRowBytes = 12
+
+  /// Which rows have to go from now on when capacity runs out.
+  package func evict(by policy: EvictionPolicy) {
+    writer.withLock { writer in
+      writer.eviction = policy
+      writer.mayThin = true
+    }
+  }
+
+  /// Summarises the oldest rows when no slot is left for the next segment, if the policy says so. Call on the
+  /// writing thread after each commit, behind `packOldSegments`, which costs nobody anything. Whether it did
+  /// something.
+  @discardableResult
+  package func thinOldRows() -> Bool {
+    let before = storedThrough
+    writer.withLock { writer in
+      guard writer.eviction == .thin, writer.mayThin else { return }
+      writer.mayThin = false
+      while !hasRoomForASegment, thinOldest(&writer) { writer.mayPack = true }
+    }
+    guard storedThrough > before else { return false }
+    for raise in shared.withLock({ Array($0.listeners.values) }) { raise() }
+    return true
+  }
+
+  private var hasRoomForASegment: Bool {
+    shared.withLock { shared in
+      shared.map.slotCount < slotLimit
+        || shared.map.freeSlot(
+          ledger: shared.ledger.limited(toRuns: LedgerBlock.runs(for: shared.ledger.entries.keys)),
+          limit: slotLimit, tried: [], allowingFailed: false) != nil
+    }
+  }
+
+  /// False when no slot was freed.
+  private func thinOldest(_ writer: inout Writer) -> Bool {
+    var stretch = oldestStretch()
+    stretch.expired = writer.cutoff.flatMap { Self.clockWasSet < $0 ? Self.clockWasSet..<$0 : nil }
+    // Whoever has some of the rows must be known to have them: the summary counts by that.
+    guard !stretch.segments.isEmpty, (try? writeDurably(ledgerToWrite(), &writer)) != nil else {
+      return false
+    }
+    for rows in writer.ledger.durable.groups(of: stretch.rows) {
+      guard summarise(rows, of: stretch, &writer) else { break }
+    }
+    guard writer.owesLedger || shared.withLock({ $0.ledgerIsDirty }) else { return false }
+    guard (try? writeDurably(ledgerToWrite(), &writer)) != nil else { return false }
+    return vacate(stretch, writer.ledger.durable)
+  }
+
+  private func vacate(_ stretch: Stretch, _ durable: DeliveryLedger) -> Bool {
+    shared.withLock { shared in
+      var wasFreed = false
+      for segment in stretch.segments {
+        guard let place = shared.map.place(of: segment.firstSeq, storedThrough: shared.ledger.storedThrough),
+          place.segment.id == segment.id, durable.isSettled(segment.firstSeq...place.lastSeq)
+        else { continue }
+        shared.map.vacate(segment.slot)
+        wasFreed = true
+      }
+      return wasFreed
+    }
+  }
+
+  /// Puts a summary in the place of `rows`, as fine as there is room for.
+  private func summarise(_ rows: RangeSet<UInt64>, of stretch: Stretch, _ writer: inout Writer) -> Bool {
+    let limit = layout.slotSize / Self.share
+    // What did for the last stretch mostly does for this one; a grain finer may do again.
+    let first = max(writer.grain - 1, 0)
+    for place in first..<RowThinner.grains.count {
+      guard
+        let (seen, result, time) = thin(
+          rows, of: stretch, to: RowThinner.grains[place], atMost: limit / Self.leastRowBytes)
+      else { continue }
+      guard let payload = payload(of: result, standingFor: seen.kept, atMost: limit) else { continue }
+      evict(rows.intersection(seen.expired), byDamage: false)
+      evict(rows.subtracting(seen.read), byDamage: true)
+      writer.grain = place
+      return result.rows.isEmpty
+        || append(result, payload, standingFor: rows.intersection(seen.kept), at: time, &writer)
+    }
+    return false
+  }
+
+  /// nil when it is more than `limit` on the medium, or twice that with its descriptions.
+  private func payload(
+    of result: RowThinner.Result, standingFor rows: RangeSet<UInt64>, atMost limit: Int
+  ) -> ByteBuffer? {
+    let catalogues = 2 * RecordHeader.footprint(payload: result.catalogue.encoded.count)
+    var encoder = RowEncoder()
+    for row in result.rows {
+      encoder.append(row)
+      guard encoder.bytes.count <= limit else { return nil }
+    }
+    guard rows.ranges.count <= Int(UInt16.max) else { return nil }
+    var payload = encoder.takeBytes(reserving: 0)
+    Supersession.append(rows, to: &payload)
+    let bytes = RecordHeader.footprint(payload: payload.count)
+    guard bytes <= limit, bytes + catalogues <= 2 * limit else { return nil }
+    return payload
+  }
+
+  private func append(
+    _ result: RowThinner.Result, _ payload: borrowing ByteBuffer, standingFor rows: RangeSet<UInt64>,
+    at time: Timestamp, _ writer: inout Writer
+  ) -> Bool {
+    remember(result.catalogue)
+    return payload.withBytes { payload in
+      let summary = NewCommit(
+        payload: payload, firstSeq: storedThrough + 1, rowCount: result.rows.count,
+        catalogue: result.catalogue,
+        time: time, supersedes: rows)
+      guard payload.count <= maximumPayload, let slot = writer.slot,
+        fits(payload: payload.count, result.catalogue)
+      else { return false }
+      guard case .success = write(summary, slot: slot, beginning: nil, &writer) else {
+        writer.slot = nil
+        return false
+      }
+      writer.owesLedger = true
+      return true
+    }
+  }
+
+  private func evict(_ rows: RangeSet<UInt64>, byDamage: Bool) {
+    shared.withLock { shared in
+      for run in rows.ranges { shared.ledger.evict(run.lowerBound...run.upperBound - 1, byDamage: byDamage) }
+      if !rows.isEmpty { shared.ledgerIsDirty = true }
+    }
+  }
+}
