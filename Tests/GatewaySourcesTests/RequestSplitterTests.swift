@@ -108,7 +108,12 @@ private func poll(
     var splitter = RequestSplitter(request(Array(0..<20), worthwhileGap: 10))
     _ = poll(&splitter, device, items: 20)
     device.illegal = []
-    #expect(poll(&splitter, device, items: 20, at: 5).good.count == 19)
+    #expect(poll(&splitter, device, items: 20, at: 4).good.count == 19)
+    #expect(poll(&splitter, device, items: 20, at: 5).good.count == 20, "refused while it started")
+    device.illegal = [5]
+    _ = poll(&splitter, device, items: 20, at: 6)
+    #expect(poll(&splitter, device, items: 20, at: 7).good.count == 19)
+    device.illegal = []
     #expect(poll(&splitter, device, items: 20, at: 60).good.count == 20)
   }
 

@@ -11,8 +11,9 @@ struct RequestSplitter {
   private static let mostReads = 18
   /// A register that was illegal while the device started may not be so for ever; it stays alone all the same.
   private static let secondLook = Duration.seconds(30)
-  /// A device that refuses everything is starting, most likely; what looking again costs is bounded by `mostReads`.
-  private static let secondSplit = Duration.seconds(5)
+  /// The first look again comes soon: a device that refuses is starting, most likely, and may have refused in the
+  /// middle of a split what it gives now. What it costs is bounded by `mostReads`.
+  private static let firstLook = Duration.seconds(5)
 
   private let whole: RequestParts
   private var parts: RequestParts
@@ -108,13 +109,13 @@ struct RequestSplitter {
   private mutating func finish(_ walk: Walk, at now: BootTime) {
     guard walk.hasRead || !walk.isComplete else {
       (parts, isUnsettled) = (whole, false)
-      nextSplit = now.advanced(by: Self.secondSplit)
+      nextSplit = now.advanced(by: Self.firstLook)
       return
     }
     parts.settle(walk.tried, isComplete: walk.isComplete)
     isUnsettled = !walk.isComplete
     if parts.hasIllegal, nextLook == BootTime(microseconds: .max) {
-      nextLook = now.advanced(by: Self.secondLook)
+      nextLook = now.advanced(by: Self.firstLook)
     }
   }
 }
