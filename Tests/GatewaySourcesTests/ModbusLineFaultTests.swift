@@ -57,7 +57,18 @@ import Testing
     try lines.field.set(FieldFault(.babble, server: 0))
     nap(milliseconds: 50)
     let before = bench.errors(.noise)
-    for _ in 0..<3 { #expect(bench.poll().reasons == [.badAnswer, .badAnswer]) }
+    // A busy machine may find the line silent for once; what it reads then is right.
+    var bad = 0
+    waitUntil {
+      let readings = bench.poll()
+      if readings.reasons == [.badAnswer, .badAnswer] {
+        bad += 1
+      } else {
+        #expect(readings.values == ModbusLines.canopyValues())
+      }
+      return bad == 3
+    }
+    #expect(bad == 3)
     #expect(bench.errors(.noise) >= before + 3)
     #expect(bench.meter.lastError == "cannot read device \"canopy\": the line is never silent")
     try lines.field.clearFaults()
