@@ -124,6 +124,11 @@ struct LedgerBlock: Equatable {
     return min((StoreFormat.block - fixedSize - names) / (runSize * max(destinations.count, 1)), mostRuns)
   }
 
+  /// As much of `ledger` as the block has room for.
+  static func fitting(_ ledger: DeliveryLedger) -> DeliveryLedger {
+    ledger.limited(toRuns: runs(for: ledger.entries.keys))
+  }
+
   func append(to buffer: inout ByteBuffer) {
     let start = buffer.count
     buffer.append(StoreFormat.ledgerMagic)

@@ -40,7 +40,7 @@ extension DurableStore {
   ) -> StoreReport.Destination {
     let stored = shared.ledger.storedThrough
     let pending = RangeSet(1..<stored + 1).subtracting(entry.settled)
-    let runs = pending.ranges.map { $0.lowerBound...$0.upperBound - 1 }
+    let runs = pending.ranges.map { ClosedRange($0) }
     let oldest = runs.first.flatMap { run -> Timestamp? in
       guard let place = shared.map.place(of: run.lowerBound, storedThrough: stored) else { return nil }
       guard place.isNewest else { return place.segment.header.time }

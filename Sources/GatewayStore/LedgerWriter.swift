@@ -27,7 +27,7 @@ struct LedgerWriter: ~Copyable {
     var block = block
     generation += 1
     block.generation = generation
-    block.ledger = block.ledger.limited(toRuns: LedgerBlock.runs(for: block.ledger.entries.keys))
+    block.ledger = LedgerBlock.fitting(block.ledger)
     pending = block.ledger
     buffer.removeAll()
     block.append(to: &buffer)

@@ -27,10 +27,8 @@ extension DurableStore {
   func freeSlot(
     _ tried: Set<Int>, allowingFailed: Bool, _ writer: inout Writer
   ) throws(StoreError) -> Int? {
-    let found = shared.withLock { shared in
-      shared.map.freeSlot(
-        ledger: shared.ledger.limited(toRuns: LedgerBlock.runs(for: shared.ledger.entries.keys)),
-        limit: slotLimit, tried: tried, allowingFailed: allowingFailed)
+    let found = shared.withLock {
+      $0.freeSlot(limit: slotLimit, tried: tried, allowingFailed: allowingFailed)
     }
     guard let found else { return nil }
     if let rows = found.freed, !writer.ledger.durable.isSettled(rows) {
@@ -123,5 +121,15 @@ extension DurableStore {
     try writer.withLock { (writer) throws(StoreError) in
       try writeDurably(ledgerToWrite(), isClosed: true, &writer)
     }
+  }
+}
+
+extension DurableStore.Shared {
+  /// By what the medium's ledger has room to remember: a slot must not be given away by more than that.
+  func freeSlot(
+    limit: Int, tried: Set<Int> = [], allowingFailed: Bool
+  ) -> (slot: Int, freed: ClosedRange<UInt64>?)? {
+    map.freeSlot(
+      ledger: LedgerBlock.fitting(ledger), limit: limit, tried: tried, allowingFailed: allowingFailed)
   }
 }

@@ -71,6 +71,8 @@ struct SegmentScan: ~Copyable {
   private var payload = ByteBuffer(capacity: StoreFormat.block)
   /// The medium refused to give some of the slot back.
   private(set) var hadReadErrors = false
+  /// Of a packed segment, found where no record stands.
+  private var newestHeaderCopy: SegmentHeader?
 
   init(device: any BlockDevice, layout: StoreLayout, slot: Int) {
     self.device = device
@@ -102,7 +104,7 @@ struct SegmentScan: ~Copyable {
         first = record
       }
     }
-    if let copy = newestHeaderCopy(), copy.id > first?.segment ?? 0 { return copy }
+    if let copy = newestHeaderCopy, copy.id > first?.segment ?? 0 { return copy }
     return first.map {
       // A replay must not rely on the checkpoint that begins a segment: it may be what was destroyed.
       SegmentHeader(
@@ -111,18 +113,11 @@ struct SegmentScan: ~Copyable {
     }
   }
 
-  private func newestHeaderCopy() -> SegmentHeader? {
-    var newest: SegmentHeader?
-    withUnsafeTemporaryAllocation(byteCount: SegmentHeader.size, alignment: 16) { room in
-      for offset in stride(from: StoreFormat.block, to: layout.slotSize, by: StoreFormat.block) {
-        guard device.fill(room, at: base + offset),
-          case .valid(let header) = SegmentHeader.read(UnsafeRawBufferPointer(room)), header.packedRows > 0,
-          header.id > newest?.id ?? 0
-        else { continue }
-        newest = header
-      }
-    }
-    return newest
+  private mutating func noteHeaderCopy(_ bytes: UnsafeRawBufferPointer) {
+    guard case .valid(let header) = SegmentHeader.read(bytes), header.packedRows > 0,
+      header.id > newestHeaderCopy?.id ?? 0
+    else { return }
+    newestHeaderCopy = header
   }
 
   private mutating func forEachRecord(_ body: (RecordHeader, Int, UnsafeRawBufferPointer) -> Void) {
@@ -139,6 +134,7 @@ struct SegmentScan: ~Copyable {
 
   /// The header of the intact record at `offset`; nil when there is none.
   private mutating func record(at offset: Int) -> RecordHeader? {
+    // A segment's header is as long.
     withUnsafeTemporaryAllocation(byteCount: RecordHeader.size, alignment: 16) { room in
       switch device.read(into: room, at: base + offset) {
       case .success(room.count): break
@@ -152,7 +148,10 @@ struct SegmentScan: ~Copyable {
         let record = RecordHeader(
           reading: header, at: offset, maximumPayload: layout.maximumPayload),
         offset + record.footprint <= layout.slotSize
-      else { return nil }
+      else {
+        noteHeaderCopy(header)
+        return nil
+      }
       payload.removeAll()
       payload.append(upTo: record.length) { bytes in
         let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<record.length])

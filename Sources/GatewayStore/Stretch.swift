@@ -62,7 +62,7 @@ extension DurableStore {
       let isMore = !stretch.segments.isEmpty
       if isMore, bytes > layout.slotSize || number >= slotLimit / 8 { break }
       stretch.segments.append(place.segment)
-      stretch.rows.insert(contentsOf: rows.lowerBound..<rows.upperBound + 1)
+      stretch.rows.insert(contentsOf: Range(rows))
       for entry in entries { add(entry, in: place.segment, to: &stretch, &newest) }
     }
     return stretch
@@ -98,7 +98,7 @@ extension DurableStore {
     var thinner = RowThinner(grain: grain)
     var seen = Stretch.Seen()
     var parts = stretch.parts.filter {
-      !rows.intersection(RangeSet($0.rows.lowerBound..<$0.rows.upperBound + 1)).isEmpty
+      !rows.intersection(RangeSet(Range($0.rows))).isEmpty
     }
     var earlier = takeEarlier(from: &parts, rows, besides: stretch.expired, &seen)[...]
     var catalogue: UInt32?

@@ -44,11 +44,8 @@ extension DurableStore {
   }
 
   private var hasRoomForASegment: Bool {
-    shared.withLock { shared in
-      shared.map.slotCount < slotLimit
-        || shared.map.freeSlot(
-          ledger: shared.ledger.limited(toRuns: LedgerBlock.runs(for: shared.ledger.entries.keys)),
-          limit: slotLimit, tried: [], allowingFailed: false) != nil
+    shared.withLock {
+      $0.map.slotCount < slotLimit || $0.freeSlot(limit: slotLimit, allowingFailed: false) != nil
     }
   }
 
@@ -144,7 +141,7 @@ extension DurableStore {
 
   private func evict(_ rows: RangeSet<UInt64>, byDamage: Bool) {
     shared.withLock { shared in
-      for run in rows.ranges { shared.ledger.evict(run.lowerBound...run.upperBound - 1, byDamage: byDamage) }
+      for run in rows.ranges { shared.ledger.evict(ClosedRange(run), byDamage: byDamage) }
       if !rows.isEmpty { shared.ledgerIsDirty = true }
     }
   }

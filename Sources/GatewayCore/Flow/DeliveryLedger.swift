@@ -48,7 +48,7 @@ package struct DeliveryLedger: Equatable, Sendable {
     /// Settles what of `rows` is not yet; returns how many that were. `settlement` nil: evicted for room or age.
     @discardableResult
     fileprivate mutating func settle(_ rows: ClosedRange<UInt64>, as settlement: Settlement?) -> UInt64 {
-      let range = rows.lowerBound..<rows.upperBound + 1
+      let range = Range(rows)
       let fresh = range.rowCount - settled.intersection(RangeSet(range)).rowCount
       guard fresh > 0 else { return 0 }
       settled.insert(contentsOf: range)
@@ -111,7 +111,7 @@ package struct DeliveryLedger: Equatable, Sendable {
 
   /// How many of `rows` some destination still needs: as many as the one that needs the most.
   package func needed(of rows: ClosedRange<UInt64>) -> UInt64 {
-    let all = RangeSet(rows.lowerBound..<rows.upperBound + 1)
+    let all = RangeSet(Range(rows))
     return entries.values.reduce(0) { max($0, all.subtracting($1.settled).rowCount) }
   }
 
@@ -148,7 +148,7 @@ package struct DeliveryLedger: Equatable, Sendable {
         continue
       }
       for run in rows.ranges {
-        entries[name]!.thinned += entries[name]!.settle(run.lowerBound...run.upperBound - 1, as: nil)
+        entries[name]!.thinned += entries[name]!.settle(ClosedRange(run), as: nil)
       }
     }
   }
@@ -235,14 +235,14 @@ extension RangeSet<UInt64> {
   package func gap(from seq: UInt64, through last: UInt64) -> ClosedRange<UInt64>? {
     guard seq <= last else { return nil }
     let gaps = RangeSet(seq..<last + 1).subtracting(self)
-    return gaps.ranges.first.map { $0.lowerBound...$0.upperBound - 1 }
+    return gaps.ranges.first.map { ClosedRange($0) }
   }
 
   /// The last run of numbers from 1 to `seq` that are not here.
   package func gap(through seq: UInt64) -> ClosedRange<UInt64>? {
     guard seq >= 1 else { return nil }
     let gaps = RangeSet(1..<seq + 1).subtracting(self)
-    return gaps.ranges.last.map { $0.lowerBound...$0.upperBound - 1 }
+    return gaps.ranges.last.map { ClosedRange($0) }
   }
 }
 

@@ -9,8 +9,7 @@ extension ModbusSource {
 
   /// A device that answers takes as long as it took so far, a stranger may take the whole timeout.
   package func time(for inquiry: BusInquiry) -> Duration {
-    let device = healths.first { $0.unit == inquiry.unit && $0.breaker.trusts }
-    let wait = device?.latency ?? bus.timeout
+    let wait = trusted(inquiry.unit)?.latency ?? bus.timeout
     switch inquiry {
     case .read(_, let table, _, let count): return plan.timing.time(table, count: Int(count)) + wait
     // One read, and two questions for its identity.
@@ -37,6 +36,10 @@ extension ModbusSource {
     }
   }
 
+  private func trusted(_ unit: UInt8) -> DeviceHealth? {
+    healths.first { $0.unit == unit && $0.breaker.trusts }
+  }
+
   private func cause(_ failure: ModbusFailure, _ patience: Duration) -> String {
     let cause = failure.cause(patience: patience)
     guard case .timeout(foreign: false) = failure, patience < bus.timeout else { return cause }
@@ -47,9 +50,7 @@ extension ModbusSource {
   /// A stranger is given the time that the bus has anyway, and may cost its neighbours what a dead device does: the
   /// technician who scans a bus wants to find the slow ones too.
   private func patience(for inquiry: BusInquiry, within free: Duration?) -> Duration {
-    guard !healths.contains(where: { $0.unit == inquiry.unit && $0.breaker.trusts }) else {
-      return bus.timeout
-    }
+    guard trusted(inquiry.unit) == nil else { return bus.timeout }
     // Where nobody answers there is nobody to wait with.
     let isAlive = healths.contains { $0.breaker.trusts }
     let rest = isAlive ? free.map { $0 - (time(for: inquiry) - bus.timeout) } ?? bus.timeout : .zero
