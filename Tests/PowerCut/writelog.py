@@ -57,9 +57,14 @@ class WriteLog:
             raise ValueError(f"{path} is not a log of writes with sectors of 512 bytes")
         self.entries, place = [], SECTOR
         for _ in range(count):
+            # The server counts an entry before it logs it: stopped in between, the last ones are not there.
+            if place + SECTOR > len(self.bytes):
+                break
             sector, sectors, flags, _ = struct.unpack_from("<QQQQ", self.bytes, place)
             data = None if flags & DISCARD else place + SECTOR
             end = place + SECTOR + (0 if flags & DISCARD else sectors * SECTOR)
+            if end > len(self.bytes):
+                break
             self.entries.append(Entry(sector * SECTOR, sectors * SECTOR, flags, data, place, end))
             place = end
         self.starts = [entry.start for entry in self.entries]
