@@ -251,6 +251,9 @@ package enum ControlInterface {
     # No bus has this name; these there are.
     error UnknownBus (bus: string, known: []string)
 
+    # No point or device has this name; these points there are.
+    error UnknownPoint (point: string, known: []string)
+
     # No destination has this name; these there are.
     error UnknownDestination (destination: string, known: []string)
 

@@ -110,7 +110,10 @@ package struct ControlService: Sendable {
     }
     var watched = WatchedPoints(names: names)
     let points = delegate.lastValues()
-    guard watched.areKnown(in: points) else { return .invalid("points") }
+    if let unknown = watched.unknown(in: points) {
+      let known = points.map { JSONValue.string($0.name) }
+      return .error("UnknownPoint", ["point": .string(unknown), "known": .array(known)])
+    }
     if call.takesMore { return .replies(WatchReplies(watched, of: delegate, interval: watchInterval)) }
     return .reply(
       ControlMessage.points(

@@ -22,6 +22,8 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "the daemon does not know what \"\(parameters["parameter"]?.string ?? "")\" names"
     case .error("org.citygateway.UnknownBus", let parameters):
       "no bus is called \(Self.wrong(parameters, "bus"))"
+    case .error("org.citygateway.UnknownPoint", let parameters):
+      "no point or device is called \(Self.wrong(parameters, "point"))"
     case .error("org.citygateway.UnknownChip", let parameters):
       "no chip is called \(Self.wrong(parameters, "chip"))"
     case .error("org.citygateway.UnknownDestination", let parameters):
@@ -39,14 +41,18 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
 
   private static func quoted(_ text: JSONValue?) -> String { "\"\(text?.string ?? "")\"" }
 
-  /// The wrong name, and the right one as far as it can be guessed, else all there are.
+  private static let mostNamed = 12
+
+  /// The wrong name, and the right one as far as it can be guessed, else those there are.
   private static func wrong(_ parameters: JSONValue, _ key: String) -> String {
     let known = parameters["known"]?.array?.compactMap(\.string) ?? []
     let name = quoted(parameters[key])
     if let near = nearestWord(to: parameters[key]?.string ?? "", in: known) {
       return "\(name), did you mean \"\(near)\"?"
     }
-    return known.isEmpty ? "\(name), there is none" : "\(name); there are \(known.joined(separator: ", "))"
+    guard !known.isEmpty else { return "\(name), there is none" }
+    let some = known.prefix(mostNamed).joined(separator: ", ")
+    return "\(name); there are \(some)\(known.count > mostNamed ? ", …" : "")"
   }
 }
 

@@ -18,14 +18,14 @@ package struct WatchedPoints: Sendable {
     return news
   }
 
-  /// Whether each name is that of a point or of a device.
-  package func areKnown(in points: [StatusSnapshot.Point]) -> Bool {
+  /// A name that is neither a point's nor a device's.
+  package func unknown(in points: [StatusSnapshot.Point]) -> String? {
     var unknown = names
     for point in points {
       unknown.remove(point.name)
       unknown.remove(Self.device(of: point.name))
     }
-    return unknown.isEmpty
+    return unknown.min()
   }
 
   private func covers(_ name: String) -> Bool {

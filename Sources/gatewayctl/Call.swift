@@ -32,7 +32,8 @@ struct CallFailure: Error {
       case .noAnswer, .error("org.citygateway.TooManyClients", _): ExitCode.noAnswer
       case .error("org.varlink.service.PermissionDenied", _): ExitCode.noPermission
       case .error("org.varlink.service.InvalidParameter", _), .error("org.citygateway.UnknownBus", _),
-        .error("org.citygateway.UnknownChip", _), .error("org.citygateway.UnknownDestination", _):
+        .error("org.citygateway.UnknownPoint", _), .error("org.citygateway.UnknownChip", _),
+        .error("org.citygateway.UnknownDestination", _):
         ExitCode.usage
       case .error("org.citygateway.BusOccupied", _), .error("org.citygateway.ExportOccupied", _):
         ExitCode.tryLater

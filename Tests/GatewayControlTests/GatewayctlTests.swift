@@ -78,7 +78,12 @@ import Testing
         kill(process, SIGINT)
         #expect(finish(process, scratch) == Outcome(code: 0, output: line, errors: ""))
       }
-      #expect(ctl(path, "watch", "nowhere").code == 64)
+      #expect(
+        ctl(path, "watch", "canopy.temperatur")
+          == Outcome(
+            code: 64, output: "",
+            errors: "gatewayctl: no point or device is called \"canopy.temperatur\","
+              + " did you mean \"canopy.temperature\"?\n"))
     }
   }
 

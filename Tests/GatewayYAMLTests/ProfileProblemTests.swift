@@ -53,6 +53,15 @@ internal import Testing
       ])
   }
 
+  @Test func aPointThatAlmostHasTheProfilesNameIsTakenForAMistake() {
+    #expect(
+      site.problems("bus: lan, profile: meter, points: [{name: enrgy, scale: 2}]") == [
+        "gateway.yaml:4:62: profile \"meter\" has no point \"enrgy\"; did you mean \"energy\"?"
+      ])
+    #expect(
+      site.problems("bus: lan, profile: meter, points: [{name: enrgy, at: input 9, type: int16}]") == [])
+  }
+
   @Test func aProfileThatIsNotThereIsNamedWithTheNearestAndThePlaces() {
     let places = "in \"\(site.own)\", \"\(site.installed)\""
     #expect(

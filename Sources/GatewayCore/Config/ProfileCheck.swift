@@ -34,6 +34,8 @@ struct ProfileCheck {
   private static let deviceKeys = ["every", "window", "functions", "max-registers", "gaps", "frame"]
   /// Those that a profile's points may have too.
   private static let samplingKeys = ["every", "window", "functions"]
+  /// One of them says where a point is.
+  private static let placeKeys = ["at", "field", "byte"]
 
   /// The device as its profile completes it, and that profile; the device alone where it has none.
   func device(_ node: ConfigNode) -> (ConfigNode, Use?) {
@@ -113,7 +115,17 @@ struct ProfileCheck {
         }
       }
     }
+    own.removeAll { isMisnamed($0, offered.compactMap { $0["name"]?.text }, name) }
     return ConfigNode(.sequence(points + own), at: device["points"] ?? theirs)
+  }
+
+  /// Reports a point of the device that almost has the name of one of the profile's and does not say where it is.
+  private func isMisnamed(_ point: ConfigNode, _ offered: [String], _ profile: String) -> Bool {
+    guard let node = point["name"], let name = node.text,
+      !Self.placeKeys.contains(where: { point[$0] != nil }), let near = nearestWord(to: name, in: offered)
+    else { return false }
+    log.add(node, "profile \(quoted(profile)) has no point \(quoted(name))\(suggestion(near))")
+    return true
   }
 
   /// The names that the device takes; nil for all.

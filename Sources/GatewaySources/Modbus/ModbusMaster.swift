@@ -238,7 +238,9 @@ struct ModbusMaster: ~Copyable {
     // The answer was destroyed: nothing more will come.
     if watch.isSilent, watch.sawDamage { throw .checksum }
     guard SystemClock.boot < watch.end else { throw giveUp(watch) }
-    try rest(until: watch.end, missing: missing, isBroken: watch.sawDamage)
+    // Behind a frame's head more comes, so nobody need look at the instant at which it is whole.
+    let isHead = buffer.filled + missing < request.rtuAnswerLength
+    try rest(until: watch.end, missing: missing, isHead: isHead, isBroken: watch.sawDamage)
     if try take() {
       watch.isSilent = false
       if watch.first == nil {
@@ -254,9 +256,11 @@ struct ModbusMaster: ~Copyable {
 
   /// Waits for more: for the first byte, then for as long as the missing ones take, so that an answer of fifty
   /// characters wakes the thread three times and not fifty.
-  private func rest(until end: BootTime, missing: Int, isBroken: Bool) throws(ModbusFailure) {
+  private func rest(
+    until end: BootTime, missing: Int, isHead: Bool, isBroken: Bool
+  ) throws(ModbusFailure) {
     guard buffer.filled > 0 || isBroken else { return try link.wait(until: end) }
-    let body = link.line?.time(ofCharacters: Double(missing) - 1) ?? .zero
+    let body = link.line?.time(ofCharacters: Double(isHead ? missing : missing - 1)) ?? .zero
     if body > .zero { try link.pause(until: min(end, lastByte.advanced(by: body))) }
     try link.wait(until: min(end, max(lastByte, SystemClock.boot).advanced(by: link.pieceGap)))
   }
