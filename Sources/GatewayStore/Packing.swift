@@ -50,10 +50,11 @@ extension DurableStore {
       shared.map.place(at: $0, storedThrough: ledger.storedThrough)
     }
     let settled = places.dropLast().count { ledger.isSettled($0.segment.firstSeq...$0.lastSeq) }
-    let spare = slotLimit - shared.map.segments.count + settled
-    guard spare <= max(slotLimit / 4, 1) else { return nil }
+    let limit = slotsWithRoom(shared)
+    let spare = limit - shared.map.segments.count + settled
+    guard spare <= max(limit / 4, 1) else { return nil }
     // Packed ones only among themselves: what was written twice is not written again for one neighbour more.
-    let length = min(Self.runLength, max(2, slotLimit / 4))
+    let length = min(Self.runLength, max(2, limit / 4))
     let old = places.dropLast(Self.untouched)
     for isPacked in [false, true] {
       var run: [SegmentMap.Place] = []

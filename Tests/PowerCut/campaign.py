@@ -132,6 +132,8 @@ class Rig:
     def cut(self, recording, count, models=MODELS, only=()):
         """How many of `count` cuts break a promise; `only`: what is in flight at them."""
         kinds = {kind: cuts for kind, cuts in candidates(recording).items() if not only or kind in only}
+        if not kinds:
+            return 0
         draws = [(*draw_cut(kinds, random.Random(f"{self.seed} {recording.name} {number}")), number)
                  for number in range(count)]
         start, broken = time.monotonic(), 0

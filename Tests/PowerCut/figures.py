@@ -8,7 +8,7 @@ from scenes import MIB, Stage
 
 #: What the README says of a commit of 100 rows.
 GOAL = "goal: 4.60 kB, 1.12 flushes"
-RECOMMENDED = "lazytime,noatime"
+RECOMMENDED = "commit=60"
 MOUNTS = ["", "noatime", "commit=60", "lazytime", "lazytime,noatime", "lazytime,noatime,commit=60"]
 
 

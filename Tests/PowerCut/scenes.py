@@ -136,10 +136,12 @@ def full(rig, name):
 def packing(rig, name):
     """A full disk, no uplink, blocks that are mostly padding: old segments are written again close together. Then the
     uplink comes and goes, which settles rows in the middle."""
-    stage = small_store(rig, name, points=26)
+    stage = small_store(rig, name, points=26, evict="thin")
     stage.platform.up = False
     stage.gateway.start()
-    stage.live_until("an eviction", lambda books: books["evicted"] > 0)
+    # On a full disk packing needs the slot that the first summary frees.
+    stage.live_until("thinned rows", lambda books: books["thinned"] > 0)
+    time.sleep(8)
     for _ in range(3):
         stage.platform.up = not stage.platform.up
         time.sleep(1.2)

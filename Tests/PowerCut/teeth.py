@@ -1,5 +1,7 @@
 """Runs of a gateway from which one of the store's promises was taken away (`shim.c`): the rig must notice each."""
 
+import time
+
 from cut import MODELS
 from scenes import MIB, Stage, small_store
 from writelog import BLOCK
@@ -12,7 +14,7 @@ def without_sync(rig, name):
 
 def without_ledger(rig, name):
     """a slot is written over while the ledger that gave it up may not be there yet"""
-    return toothless(rig, name, "ledger", 150)
+    return crowded(rig, name, "ledger", lambda books: books["evicted"] > 0, points=50)
 
 
 def shifted(rig, name):
@@ -42,7 +44,7 @@ def without_summary(rig, name):
 
 #: (run, the models and the classes of its cuts)
 TEETH = [(without_sync, MODELS, ()), (without_ledger, ["drop"], ("ledger", "rotation")),
-         (shifted, ["garbage"], ("commit",)), (packed_without_sync, MODELS, ("packed rows", "packed header")),
+         (shifted, ["garbage"], ("commit",)), (packed_without_sync, MODELS, ()),
          (packed_header_first, ["drop", "torn"], ("packed rows", "packed header")),
          (packed_late, MODELS, ("rotation",)), (without_summary, ["drop"], ("summary",))]
 
@@ -57,7 +59,7 @@ def toothless(rig, name, what, commits, shift=0, alignment=BLOCK):
 
 
 def packed(rig, name, what):
-    return crowded(rig, name, what, lambda books: books["evicted"] > 0, points=26)
+    return crowded(rig, name, what, lambda books: books["thinned"] > 0, points=26, evict="thin")
 
 
 def crowded(rig, name, what, is_enough, **options):
@@ -65,5 +67,6 @@ def crowded(rig, name, what, is_enough, **options):
     stage.platform.up = False
     stage.gateway.start()
     stage.live_until("what the scene is about", is_enough)
+    time.sleep(8)
     stage.gateway.kill()
     return stage.finish(evicts=True)
