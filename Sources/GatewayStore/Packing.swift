@@ -78,7 +78,8 @@ extension DurableStore {
     header.version = StoreFormat.version
     writer.nextSegment += 1
     var packer = SegmentPacker(device: device, layout: layout, slot: slot, header: header)
-    let isWritten = run.allSatisfy { append($0, to: &packer) } && packer.finish()
+    let durable = writer.ledger.durable
+    let isWritten = run.allSatisfy { append($0, to: &packer, besides: durable) } && packer.finish()
     shared.withLock { shared in
       shared.bytesWritten += UInt64(packer.bytesWritten)
       guard isWritten else {
@@ -91,9 +92,13 @@ extension DurableStore {
   }
 
   /// Adds what is needed of one segment; false when it cannot be read, or does not fit.
-  private func append(_ place: SegmentMap.Place, to packer: inout SegmentPacker) -> Bool {
+  /// What only memory knows to be settled is needed too: after a cut the medium's ledger, `durable`, calls it queued.
+  private func append(
+    _ place: SegmentMap.Place, to packer: inout SegmentPacker, besides durable: DeliveryLedger
+  ) -> Bool {
     for entry in index(of: place.segment).commits where entry.rowCount > 0 && entry.lastSeq <= place.lastSeq {
-      if shared.withLock({ $0.ledger.isSettled(entry.firstSeq...entry.lastSeq) }) { continue }
+      let rows = entry.firstSeq...entry.lastSeq
+      if durable.isSettled(rows), shared.withLock({ $0.ledger.isSettled(rows) }) { continue }
       guard let commit = readCommit(entry, in: place.segment), let catalogue = catalogue(commit.catalogueID),
         packer.append(commit, at: entry.time, catalogue)
       else { return false }
