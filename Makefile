@@ -43,7 +43,7 @@ test: deps lint
 	  size=$$(stat -c %s $(BUILD)/gatewayd.stripped) && echo "gatewayd, stripped: $$size bytes (limit 16777216)" && \
 	  test $$size -le 16777216
 	$(RELEASE) --product gateway-sim
-	Tests/PowerCut/run $(abspath $(BIN)) --cuts 2000
+	Tests/PowerCut/run $(abspath $(BIN)) --cuts 2000 --workers 2
 
 # The ring and the sources under ThreadSanitizer. (It does not see into the standard library's Mutex, and takes what
 # a contended one guards for a race; the other suites use it everywhere.)

@@ -53,6 +53,12 @@ extension BlockDevice {
     return false
   }
 
+  /// `reserve`, but a file system that cannot do that is no failure.
+  func setAside(_ length: Int) -> Result<Void, Errno> {
+    if case .failure(let error) = reserve(length), error.code != EOPNOTSUPP { return .failure(error) }
+    return .success(())
+  }
+
   /// Zeros in pieces, so that preparing a slot costs no slot of memory.
   func zero(_ range: Range<Int>) -> Result<Void, Errno> {
     let piece = 256 << 10

@@ -50,10 +50,11 @@ extension DurableStore {
       shared.map.place(at: $0, storedThrough: ledger.storedThrough)
     }
     let settled = places.dropLast().count { ledger.isSettled($0.segment.firstSeq...$0.lastSeq) }
-    let spare = slotLimit - shared.map.segments.count + settled
-    guard spare <= max(slotLimit / 4, 1) else { return nil }
+    let limit = slotsWithRoom(shared)
+    let spare = limit - shared.map.segments.count + settled
+    guard spare <= max(limit / 4, 1) else { return nil }
     // Packed ones only among themselves: what was written twice is not written again for one neighbour more.
-    let length = min(Self.runLength, max(2, slotLimit / 4))
+    let length = min(Self.runLength, max(2, limit / 4))
     let old = places.dropLast(Self.untouched)
     for isPacked in [false, true] {
       var run: [SegmentMap.Place] = []
@@ -77,7 +78,8 @@ extension DurableStore {
     header.version = StoreFormat.version
     writer.nextSegment += 1
     var packer = SegmentPacker(device: device, layout: layout, slot: slot, header: header)
-    let isWritten = run.allSatisfy { append($0, to: &packer) } && packer.finish()
+    let durable = writer.ledger.durable
+    let isWritten = run.allSatisfy { append($0, to: &packer, besides: durable) } && packer.finish()
     shared.withLock { shared in
       shared.bytesWritten += UInt64(packer.bytesWritten)
       guard isWritten else {
@@ -90,9 +92,13 @@ extension DurableStore {
   }
 
   /// Adds what is needed of one segment; false when it cannot be read, or does not fit.
-  private func append(_ place: SegmentMap.Place, to packer: inout SegmentPacker) -> Bool {
+  /// What only memory knows to be settled is needed too: after a cut the medium's ledger, `durable`, calls it queued.
+  private func append(
+    _ place: SegmentMap.Place, to packer: inout SegmentPacker, besides durable: DeliveryLedger
+  ) -> Bool {
     for entry in index(of: place.segment).commits where entry.rowCount > 0 && entry.lastSeq <= place.lastSeq {
-      if shared.withLock({ $0.ledger.isSettled(entry.firstSeq...entry.lastSeq) }) { continue }
+      let rows = entry.firstSeq...entry.lastSeq
+      if durable.isSettled(rows), shared.withLock({ $0.ledger.isSettled(rows) }) { continue }
       guard let commit = readCommit(entry, in: place.segment), let catalogue = catalogue(commit.catalogueID),
         packer.append(commit, at: entry.time, catalogue)
       else { return false }

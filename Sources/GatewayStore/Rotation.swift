@@ -82,11 +82,18 @@ extension DurableStore {
     }
   }
 
+  /// Slots that there is room for: fewer than the capacity allows where somebody else has filled the medium.
+  func slotsWithRoom(_ shared: Shared) -> Int {
+    shared.spaceFault == nil ? slotLimit : min(slotLimit, shared.map.slotCount)
+  }
+
   func extendByOneSlot() -> Bool {
     let slot = shared.withLock { $0.map.slotCount }
     guard slot < slotLimit else { return false }
     let offset = layout.offset(ofSlot: slot)
-    let result = device.zero(offset..<offset + layout.slotSize).flatMap { device.synchronize() }
+    let end = offset + layout.slotSize
+    // All of it or nothing: half a slot would have to be filled up at the next start, on a medium that is full.
+    let result = device.setAside(end).flatMap { device.zero(offset..<end) }.flatMap { device.synchronize() }
     return shared.withLock { shared in
       shared.bytesWritten += UInt64(layout.slotSize)
       shared.bytesPrepared += UInt64(layout.slotSize)

@@ -36,7 +36,7 @@ extension DurableStore {
     writer.withLock { writer in
       guard writer.eviction == .thin, writer.mayThin else { return }
       writer.mayThin = false
-      while !hasRoomForASegment, thinOldest(&writer) { writer.mayPack = true }
+      while !hasRoomForASegment, !extendByOneSlot(), thinOldest(&writer) { writer.mayPack = true }
     }
     guard storedThrough > before else { return false }
     for raise in shared.withLock({ Array($0.listeners.values) }) { raise() }
@@ -45,7 +45,7 @@ extension DurableStore {
 
   private var hasRoomForASegment: Bool {
     shared.withLock {
-      $0.map.slotCount < slotLimit || $0.freeSlot(limit: slotLimit, allowingFailed: false) != nil
+      $0.map.slotCount < slotsWithRoom($0) || $0.freeSlot(limit: slotLimit, allowingFailed: false) != nil
     }
   }
 

@@ -6,11 +6,12 @@ internal import GatewaySystem
 /// start does behind a power cut (another boot, no mark) and says in one line of JSON what it holds. The rig in
 /// `Tests/PowerCut` holds that against what was promised. Opening writes: give it a copy.
 ///
-///     {"stream":"HEX","books":[stored,delivered,queued,evicted,damaged,quarantined],"notes":["…"],
-///      "commits":[["HEX",first,rows,CRC-32C of the payload,fault],…],"gaps":[[first,last],…]}
+///     {"stream":"HEX","books":[stored,delivered,queued,evicted,damaged,thinned,quarantined],"notes":["…"],
+///      "runs":[[first,last,[["HEX",first,rows,CRC-32C of the payload,fault],…],[[first,last],…]],…]}
 ///
-/// `stream` is that of the rows to come; commits and gaps are those behind what is settled. `fault`: 0 none, 1 no
-/// catalogue, 2 rows that cannot be decoded. A store that does not open is `{"error":"…"}`.
+/// `stream` is that of the rows to come. `runs` are those of queued rows, each with the commits that hold them and with
+/// the gaps where none does. `fault`: 0 none, 1 no catalogue, 2 rows that cannot be decoded. A store that does not open
+/// is `{"error":"…"}`.
 enum AuditCommand {
   private static let destination = "platform"
 
@@ -38,10 +39,31 @@ enum AuditCommand {
 
   private static func contents(of store: DurableStore) -> JSONValue {
     let queue = store.queue(for: destination)
-    var commits: [JSONValue] = []
-    var gaps: [JSONValue] = []
-    var seq = queue.settledThrough + 1
-    walk: while true {
+    var runs: [JSONValue] = []
+    var seq: UInt64 = 1
+    while let run = queue.pending(from: seq) {
+      let (commits, gaps) = contents(of: run, in: queue)
+      runs.append(
+        .array([.unsigned(run.lowerBound), .unsigned(run.upperBound), .array(commits), .array(gaps)]))
+      seq = run.upperBound + 1
+    }
+    let books = store.overallBooks
+    let numbers = [
+      books.stored, books.delivered, books.queued, books.evicted, books.damaged, books.thinned,
+      books.quarantined,
+    ]
+    return .object([
+      "stream": .string("\(store.stream)"), "books": .array(numbers.map { .unsigned($0) }),
+      "notes": .array(store.notes.map { .string($0) }), "runs": .array(runs),
+    ])
+  }
+
+  private static func contents(
+    of run: ClosedRange<UInt64>, in queue: any DeliveryQueue
+  ) -> (commits: [JSONValue], gaps: [JSONValue]) {
+    var (commits, gaps): ([JSONValue], [JSONValue]) = ([], [])
+    var seq = run.lowerBound
+    while seq <= run.upperBound {
       switch queue.read(at: seq) {
       case .commit(let commit):
         commits.append(summary(of: commit, hasCatalogue: queue.catalogue(commit.catalogueID) != nil))
@@ -49,17 +71,10 @@ enum AuditCommand {
       case .gap(let through):
         gaps.append(.array([.unsigned(seq), .unsigned(through)]))
         seq = through + 1
-      case .end: break walk
+      case .end: return (commits, gaps)
       }
     }
-    let books = store.overallBooks
-    let numbers = [
-      books.stored, books.delivered, books.queued, books.evicted, books.damaged, books.quarantined,
-    ]
-    return .object([
-      "stream": .string("\(store.stream)"), "books": .array(numbers.map { .unsigned($0) }),
-      "notes": .array(store.notes.map { .string($0) }), "commits": .array(commits), "gaps": .array(gaps),
-    ])
+    return (commits, gaps)
   }
 
   private static func summary(of commit: StoredCommit, hasCatalogue: Bool) -> JSONValue {

@@ -16,7 +16,8 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
   /// Writes and synchronisations that still go through before the power goes; nil: all.
   var callsToLive: Int?
   var unreadable: Range<Int>?
-  var isFull = false
+  /// Bytes that there are for the file; nil: as many as it wants.
+  var room: Int?
   private(set) var synchronizations = 0
 
   enum Call: Equatable { case write(Range<Int>), synchronize }
@@ -52,6 +53,10 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
       if callsToLive != 0 { put(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 3)]), at: offset) }
       return .failure(error)
     }
+    if let room, range.upperBound > room {
+      put(UnsafeRawBufferPointer(rebasing: bytes[..<max(room - offset, 0)]), at: offset)
+      return .failure(Errno(code: ENOSPC))
+    }
     put(bytes, at: offset)
     return .success(())
   }
@@ -75,7 +80,9 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
     return .success(())
   }
 
-  func reserve(_ length: Int) -> Result<Void, Errno> { isFull ? .failure(Errno(code: ENOSPC)) : .success(()) }
+  func reserve(_ length: Int) -> Result<Void, Errno> {
+    length > room ?? .max ? .failure(Errno(code: ENOSPC)) : .success(())
+  }
 
   func dropCache() { cache = medium }
 

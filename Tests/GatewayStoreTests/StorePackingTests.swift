@@ -60,6 +60,27 @@ import Testing
     return rows
   }
 
+  /// Memory may know of deliveries that the medium's ledger does not know yet.
+  @Test func rowsThatACutMakesQueuedAgainArePackedToo() throws {
+    let device = MemoryDevice()
+    let store = try openSmall(device, slots: 16)
+    var delivered: UInt64 = 1
+    repeat {
+      try Self.append(3, to: store)
+      guard store.storedThrough > 400 else { continue }
+      store.queue(for: "p").acknowledge(delivered...delivered + 2, as: .delivered)
+      delivered += 6
+    } while !store.packOldSegments()
+    let after = try openSmall(MemoryDevice(device.medium), slots: 16, boot: bootB)
+    #expect(after.overallBooks.queued > store.overallBooks.queued && after.overallBooks.damaged == 0)
+    let rows = try Self.read(after)
+    var seq: UInt64 = 1
+    while let run = after.queue(for: "p").pending(from: seq) {
+      #expect(run.allSatisfy { rows[$0] != nil })
+      seq = run.upperBound + 1
+    }
+  }
+
   @Test func daysOfSmallCommitsFitWhereTheirBlocksWouldNot() throws {
     let device = MemoryDevice()
     var store = try openSmall(device, slots: 16)

@@ -272,6 +272,33 @@ import Testing
     #expect(try Self.pending(store).contains { $0.point.name == "d.119x19" })
   }
 
+  /// Somebody else filled the disk: what the capacity would still allow is no room.
+  @Test func aDiskThatIsFullBeforeTheCapacityIsThinnedTooUntilThereIsRoomAgain() throws {
+    let device = MemoryDevice()
+    device.room = 7 * smallSlot + 5000
+    let store = try Self.open(device, slots: 40)
+    var (number, content) = (0, Content())
+    func append(until isEnough: () -> Bool) throws {
+      while !isEnough() {
+        let more = try Self.append(40, from: &number, to: store)
+        content.count += more.count
+        content.sum += more.sum
+        store.packOldSegments()
+        store.thinOldRows()
+      }
+    }
+    try append { store.overallBooks.thinned > 2000 }
+    let books = store.overallBooks
+    #expect(books.damaged == 0)
+    expectBalance(store)
+    // Nothing was begun that the next start would have to finish.
+    let kept = Self.content(try Self.pending(store))
+    #expect(Self.content(try Self.pending(try Self.open(device, slots: 40))) == kept)
+    device.room = nil
+    try append { store.shared.withLock { $0.map.slotCount } > 10 }
+    #expect(store.overallBooks.evicted == books.evicted)
+  }
+
   @Test func whatIsTooOldIsNotKeptInSummariesEither() throws {
     let store = try Self.open(MemoryDevice(), slots: 4)
     var number = 0

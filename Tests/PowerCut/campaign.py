@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import figures
 import scenes
+import teeth
 from audit import Audit, losses
 from cut import MODELS, candidates, draw_cut, write_in_flight
 from device import CutDisk
@@ -34,6 +36,8 @@ class Rig:
         self.field = Field(binaries, self.root)
         self.stages, self.disks, self.audits = [], {}, {}
         self.counts, self.complaints = Counter(), []
+        #: Seconds.
+        self.cutting = 0
 
     def directory(self, name):
         path = f"{self.root}/{name}"
@@ -89,8 +93,8 @@ class Rig:
             self.complain(recording, None, ["the log of writes does not make what is on the device"])
         for number in range(recording.start, recording.end):
             self.counts.update("recorded: " + kind for kind, _ in recording.log.blocks(number))
-        for commit in recording.reused_numbers():
-            self.complain(recording, None, [f"number reused: {commit}"])
+        for sentence in recording.contradictions():
+            self.complain(recording, None, [sentence])
         return recording
 
     def record_restart(self, parent, depth, number):
@@ -110,7 +114,7 @@ class Rig:
             return None
         recording.depth = depth
         books = recording.samples[0][2]
-        if books["stored"] < expected.stored or books["damaged"] or books["stored"] != sum(
+        if books["stored"] < expected.stored or books["damaged"] > expected.damaged or books["stored"] != sum(
                 books[key] for key in ("delivered", "queued", "evicted", "quarantined")):
             self.complain(recording, None, [f"behind the cut gatewayd says {books}, {expected.stored} were promised"])
         self.counts["restarts"] += 1
@@ -128,9 +132,12 @@ class Rig:
     def cut(self, recording, count, models=MODELS, only=()):
         """How many of `count` cuts break a promise; `only`: what is in flight at them."""
         kinds = {kind: cuts for kind, cuts in candidates(recording).items() if not only or kind in only}
+        if not kinds:
+            return 0
         draws = [(*draw_cut(kinds, random.Random(f"{self.seed} {recording.name} {number}")), number)
                  for number in range(count)]
-        disk, stable, done, broken = self.cut_disk(len(recording.base)), bytearray(recording.base), 0, 0
+        start, broken = time.monotonic(), 0
+        disk, stable, done = self.cut_disk(len(recording.base)), bytearray(recording.base), 0
         for cut, kind, number in sorted(draws):
             dice = random.Random(f"{self.seed} {recording.name} {number} content")
             model = dice.choice(models)
@@ -142,12 +149,14 @@ class Rig:
             wrong = self.look(recording, recording.at(cut), disk)
             if wrong is None:
                 continue
-            self.counts.update(["cuts", "cuts at " + kind, "model " + model])
+            self.counts.update(
+                ["cuts", f"cuts at {kind}", f"cuts by {model}", f"cuts {recording.depth} restarts deep"])
             self.counts["cuts with writes in flight"] += any(
                 entry.length for entry in recording.log.entries[flushed:cut])
             if wrong:
                 broken += 1
                 self.complain(recording, (cut, kind, model, number), wrong)
+        self.cutting += time.monotonic() - start
         return broken
 
     def look(self, recording, expected, disk):
@@ -177,18 +186,14 @@ class Rig:
 
     # MARK: A round
 
-    def round(self, number, count, with_steady):
+    def round(self, number, count):
         """Records each scene anew and spends `count` cuts: three fifths on the scenes, the rest on restarts."""
-        names = ["first", "rotation", "full"] + (["steady"] if with_steady else [])
+        names = ["first", "rotation", "full", "packing", "thinning", "steady"]
         with ThreadPoolExecutor(len(names)) as threads:
             recordings = list(threads.map(lambda name: self.record(getattr(scenes, name), f"{name}-{number}"), names))
+        self.cut(recordings.pop(), count // 40)
         for recording in recordings:
-            recording.depth = 0
-        per_commit = recordings[-1].per_commit() if with_steady else None
-        if with_steady:
-            self.cut(recordings.pop(), count // 40)
-        for recording in recordings:
-            self.cut(recording, count // 5)
+            self.cut(recording, count * 3 // 5 // len(recordings))
         restarts = max(3, count * 2 // 5 // CUTS_PER_RESTART)
         parents = recordings[:]
         for first in range(0, restarts, 3):
@@ -204,35 +209,39 @@ class Rig:
                 self.cut(recording, CUTS_PER_RESTART)
                 if recording.depth < DEPTH:
                     parents.append(recording)
-        return per_commit
 
 
-def run_worker(binaries, seed, failures, count, with_steady):
-    """(counts, complaints, what the steady state costs a commit) of `count` cuts."""
+def run_worker(binaries, seed, failures, count):
+    """(counts, complaints, seconds spent on cutting alone) of `count` cuts."""
     start = time.monotonic()
-    rig, per_commit = Rig(binaries, seed, failures), None
+    rig = Rig(binaries, seed, failures)
     try:
         rounds = max(1, round(count / CUTS_PER_ROUND))
         for number in range(rounds):
-            cost = rig.round(number, count // rounds, with_steady and number == 0)
-            per_commit = per_commit or cost
+            rig.round(number, count // rounds)
             print(f"#   seed {seed}: {rig.counts['cuts']} cuts, {rig.counts['broken']} broke a promise, "
                   f"{time.monotonic() - start:.0f} s", flush=True)
     finally:
         rig.close()
-    return rig.counts, rig.complaints, per_commit
+    return rig.counts, rig.complaints, rig.cutting
+
+
+def run_figures(binaries, seed, mounts, commits=60):
+    rig = Rig(binaries, seed, None)
+    try:
+        return figures.measure(rig, mounts, commits)
+    finally:
+        rig.close()
 
 
 def run_teeth(binaries, seed, count):
     """(what was taken away, how many of `count` cuts broke a promise, the first complaint), for each."""
     rig, seen = Rig(binaries, seed, None), []
     rig.shim("")
-    teeth = [(scenes.without_sync, MODELS, ()), (scenes.without_ledger, ["drop"], ("ledger", "rotation")),
-             (scenes.shifted, ["garbage"], ("commit",))]
     try:
-        with ThreadPoolExecutor(len(teeth)) as threads:
-            recordings = threads.map(lambda tooth: rig.record(tooth[0], tooth[0].__name__), teeth)
-        for (scene, models, kinds), recording in zip(teeth, list(recordings)):
+        with ThreadPoolExecutor(len(teeth.TEETH)) as threads:
+            recordings = threads.map(lambda tooth: rig.record(tooth[0], tooth[0].__name__), teeth.TEETH)
+        for (scene, models, kinds), recording in zip(teeth.TEETH, list(recordings)):
             rig.complaints.clear()
             broken = rig.cut(recording, count, models, kinds)
             seen.append((scene.__doc__, broken, (rig.complaints or ["nothing was noticed"])[0]))

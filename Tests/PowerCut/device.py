@@ -48,9 +48,15 @@ def attach(image):
     raise OSError(f"cannot attach {image}: {done.stderr.strip()}")
 
 
-def mount(device, directory):
+FLAGS = {"noatime": 1 << 10, "lazytime": 1 << 25}
+
+
+def mount(device, directory, options=""):
     """0, or errno."""
-    if LIBC.mount(device.encode(), directory.encode(), b"ext4", 0, None) == 0:
+    words = [word for word in options.split(",") if word]
+    flags = sum(FLAGS.get(word, 0) for word in words)
+    data = ",".join(word for word in words if word not in FLAGS)
+    if LIBC.mount(device.encode(), directory.encode(), b"ext4", flags, data.encode()) == 0:
         return 0
     return ctypes.get_errno()
 
@@ -63,9 +69,9 @@ def unmount(directory):
 
 class LoggedDisk:
     """qemu-storage-daemon logs what a loop device over its FUSE export writes. `image`: what it starts with; else it
-    is made empty, of `size` bytes, with a file system."""
+    is made empty, of `size` bytes, with a file system. `options`: how it is mounted."""
 
-    def __init__(self, directory, size=None, image=None):
+    def __init__(self, directory, size=None, image=None, options=""):
         os.makedirs(directory + "/mnt", exist_ok=True)
         self.mounted = directory + "/mnt"
         self.base, self.log, export = directory + "/base", directory + "/log", directory + "/export"
@@ -85,7 +91,7 @@ class LoggedDisk:
             self.device = attach(export)
             if image is None:
                 run(*MKFS, self.device)
-            error = mount(self.device, self.mounted)
+            error = mount(self.device, self.mounted, options)
             if error:
                 raise OSError(error, f"cannot mount {self.device}: {os.strerror(error)}")
         except BaseException:

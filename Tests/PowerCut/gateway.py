@@ -49,9 +49,8 @@ class HTTPServer(http.server.ThreadingHTTPServer):
 class Platform:
     """Takes batches while it is `up`. Notes the disk's position in both directions of time:
 
-    received  (position, stream, last row): when a batch has come in, its rows are said to be stored
-    answered  (position, first row, last row): before a batch is acknowledged, so nothing written below that position
-              can know of it
+    received  (position, stream, first row, last row): when a batch has come in, its rows are said to be stored
+    answered  the same, before a batch is acknowledged, so nothing written below that position can know of it
     """
 
     def __init__(self):
@@ -88,10 +87,10 @@ class Platform:
         if disk is None:
             return 503
         stream, first, last = key.split("-")
-        self.received.append((disk.position(), stream, int(last)))
+        self.received.append((disk.position(), stream, int(first), int(last)))
         if not self.up:
             return 503
-        self.answered.append((disk.position(), int(first), int(last)))
+        self.answered.append((disk.position(), stream, int(first), int(last)))
         return 200
 
     def close(self):
@@ -102,7 +101,9 @@ class Platform:
 class Gateway:
     """Promises are polled: `stored` rows that a status counts lie below the position that is read after it."""
 
-    def __init__(self, binaries, directory, disk, field, platform, every="100ms", points=26, preload=None):
+    def __init__(self, binaries, directory, disk, field, platform, every="100ms", points=26, commit="100ms",
+                 evict="oldest", preload=None, polled=0.01):
+        self.polled = polled
         self.binaries, self.directory, self.disk = binaries, directory, disk
         self.environment = dict(os.environ, **(preload or {}))
         #: (position, rows)
@@ -112,11 +113,11 @@ class Gateway:
         self.config, self.socket = directory + "/gateway.yaml", directory + "/control.sock"
         self.process = self.poller = None
         with open(self.config, "w") as file:
-            file.write(self.configuration(field.port, platform.port, every, points))
+            file.write(self.configuration(field.port, platform.port, every, points, commit, evict))
 
     @staticmethod
-    def configuration(field, platform, every, points):
-        lines = ["gateway: {id: power-cut}", "store: {capacity: 12MiB, commit: 100ms}",
+    def configuration(field, platform, every, points, commit, evict):
+        lines = ["gateway: {id: power-cut}", f"store: {{capacity: 12MiB, commit: {commit}, evict: {evict}}}",
                  f"defaults: {{every: {every}}}",
                  f'buses: [{{name: lan, type: modbus-tcp, address: "127.0.0.1:{field}", timeout: 300ms}}]', "devices:"]
         for unit in range(1, 5):
@@ -149,7 +150,7 @@ class Gateway:
                     control.connect(self.socket)
                     while not self.stopping.is_set():
                         self.sample(control)
-                        time.sleep(0.01)
+                        time.sleep(self.polled)
             except (OSError, ValueError):
                 time.sleep(0.005)
 

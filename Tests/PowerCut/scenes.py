@@ -1,4 +1,4 @@
-"""The runs of the gateway that are cut: each puts one of the store's dangerous moments close together.
+"""The runs of the gateway that are cut: each puts some of the store's dangerous moments close together.
 
 Small slots (the superblock says how large they are, the daemon takes what it finds) make rotations frequent.
 """
@@ -11,7 +11,7 @@ import time
 from device import LoggedDisk, eventually
 from gateway import Gateway, Platform
 from recording import Expected, Recording
-from writelog import BLOCK, WriteLog, crc32c
+from writelog import WriteLog, crc32c
 
 MIB = 1 << 20
 SLOT = 64 << 10
@@ -24,12 +24,12 @@ class GatewayEnded(Exception):
 class Stage:
     """A disk with a gateway on it, recorded from `start` on."""
 
-    def __init__(self, rig, name, size=None, image=None, **options):
+    def __init__(self, rig, name, size=None, image=None, mounted="", **options):
         self.rig, self.name = rig, name
         self.directory = rig.directory(name)
         self.platform = Platform()
         self.base = bytes(image) if image is not None else bytes(size)
-        self.disk = LoggedDisk(self.directory, size, image)
+        self.disk = LoggedDisk(self.directory, size, image, mounted)
         rig.stages.append(self)
         self.start = 0
         self.options = options
@@ -60,6 +60,12 @@ class Stage:
         eventually(f"{commits} commits", lambda: self.gateway.commits() >= commits or not self.gateway.runs(), 120)
         if not self.gateway.runs():
             raise GatewayEnded(f"gatewayd ended with {self.gateway.process.returncode}")
+
+    def live_until(self, what, is_so):
+        """Until the books say so."""
+        self.live(1)
+        eventually(what, lambda: is_so(self.gateway.samples[-1][2]) or not self.gateway.runs(), 120)
+        self.live(1)
 
     def finish(self, before=None, **options):
         self.platform.attend_no_more()
@@ -119,13 +125,51 @@ def full(rig, name):
     stage.leave(MIB)
     stage.make_small_slots()
     stage.gateway.start()
-    stage.live(1)
-    eventually("an eviction", lambda: stage.gateway.samples[-1][2]["evicted"] > 0, 60)
+    stage.live_until("an eviction", lambda books: books["evicted"] > 0)
     time.sleep(3)
     stage.platform.up = True
     time.sleep(1.5)
     stage.gateway.kill()
     return stage.finish(evicts=True)
+
+
+def packing(rig, name):
+    """A full disk, no uplink, blocks that are mostly padding: old segments are written again close together. Then the
+    uplink comes and goes, which settles rows in the middle."""
+    stage = small_store(rig, name, points=26, evict="thin")
+    stage.platform.up = False
+    stage.gateway.start()
+    # On a full disk packing needs the slot that the first summary frees.
+    stage.live_until("thinned rows", lambda books: books["thinned"] > 0)
+    time.sleep(8)
+    for _ in range(3):
+        stage.platform.up = not stage.platform.up
+        time.sleep(1.2)
+    stage.gateway.kill()
+    return stage.finish(evicts=True)
+
+
+def thinning(rig, name):
+    """The same with `evict: thin`: first packed, then summarised, then the summaries too; the uplink gets a part, and
+    is gone again."""
+    stage = small_store(rig, name, points=50, evict="thin")
+    stage.platform.up = False
+    stage.gateway.start()
+    stage.live_until("thinned rows", lambda books: books["thinned"] > 0)
+    time.sleep(4)
+    for pause in (1, 2):
+        stage.platform.up = not stage.platform.up
+        time.sleep(pause)
+    stage.gateway.kill()
+    return stage.finish(evicts=True)
+
+
+def small_store(rig, name, **options):
+    """Eight slots or so, because somebody else has the rest of the disk."""
+    stage = Stage(rig, name, 10 * MIB, every="50ms", **options)
+    stage.leave(640 << 10)
+    stage.make_small_slots()
+    return stage
 
 
 def steady(rig, name):
@@ -147,27 +191,3 @@ def restart(rig, name, image, before, evicts, options):
     stage.live(random.Random(f"{rig.seed} {name}").choice([1, 3, 8]))
     stage.gateway.kill()
     return stage.finish(before, evicts=evicts)
-
-
-def without_sync(rig, name):
-    """fdatasync does nothing."""
-    return toothless(rig, name, "nosync", 40)
-
-
-def without_ledger(rig, name):
-    """A slot is written over while the ledger that gave it up may not be there yet."""
-    return toothless(rig, name, "ledger", 150)
-
-
-def shifted(rig, name):
-    """The store's blocks are no longer the medium's."""
-    return toothless(rig, name, "shift", 60, shift=3584, alignment=512)
-
-
-def toothless(rig, name, what, commits, shift=0, alignment=BLOCK):
-    stage = Stage(rig, name, 10 * MIB, every="50ms", points=50, preload=rig.shim(what))
-    stage.make_small_slots(shift)
-    stage.gateway.start()
-    stage.live(commits)
-    stage.gateway.kill()
-    return stage.finish(alignment=alignment)

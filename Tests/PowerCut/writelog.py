@@ -9,12 +9,29 @@ import bisect
 import mmap
 import os
 import struct
+from collections import namedtuple
+
+from rows import decode, digest, superseded
 
 SECTOR, BLOCK = 512, 4096
 LOG_MAGIC = 0x6A736677736872
 FLUSH, FUA, DISCARD = 1, 2, 4
 RECORD = struct.Struct("<4sIIIQQQ16sqII")
-KINDS = {b"CGWSTOR1": "format", b"CGWLEDG2": "ledger", b"CGWSEGM1": "rotation", b"CGWR": "commit"}
+BLOCKS = {b"CGWSTOR1": "format", b"CGWLEDG2": "ledger", b"CGWSEGM1": "rotation"}
+RECORDS = {1: "commit", 3: "summary", 4: "packed rows"}
+
+#: What a record says: its rows as the medium has them (`crc` of the payload) and as they are meant (`digest`), and the
+#: readings that they stand for, where it is not one a row: {number: readings}. `runs`: what a summary stands for.
+Commit = namedtuple("Commit", "kind stream first rows crc digest heavy runs")
+
+
+def kind_of(data, at):
+    """What of the store's begins at a block; None for a catalogue, which never comes alone, and anything else."""
+    magic = data[at:at + 8]
+    if magic[:4] == b"CGWR":
+        return RECORDS.get(data[at + 8])
+    kind = BLOCKS.get(magic)
+    return "packed header" if kind == "rotation" and data[at + 68:at + 72] != bytes(4) else kind
 
 
 def _crc_table():
@@ -103,19 +120,18 @@ class WriteLog:
             return
         for place in range(0, entry.length, self.alignment):
             at = entry.data + place
-            kind = KINDS.get(self.bytes[at:at + 8]) or KINDS.get(self.bytes[at:at + 4])
+            kind = kind_of(self.bytes, at)
             if kind:
                 yield kind, entry.offset + place
 
     def commits(self, base, end):
         """Every commit with rows that the first `end` entries hold: (number of the entry that its header is in,
-        (stream, first row, rows, CRC-32C of the payload)). It may be spread over several writes, so it is read when
-        they are flushed."""
+        Commit). It may be spread over several writes, so it is read when they are flushed."""
         content, found, begun = bytearray(base), [], {}
         for number, entry in enumerate(self.entries[:end]):
             if entry.length:
                 content[entry.offset:entry.offset + entry.length] = self.data(entry)
-                begun.update((offset, number) for kind, offset in self.blocks(number) if kind == "commit")
+                begun.update((offset, number) for kind, offset in self.blocks(number) if kind in RECORDS.values())
             if entry.flags & FLUSH or number == end - 1:
                 found += [(at, commit) for offset, at in begun.items() if (commit := read_commit(content, offset))]
                 begun.clear()
@@ -128,8 +144,12 @@ class WriteLog:
 
 
 def read_commit(content, offset):
-    magic, crc, kind, length, _, first, stream, _, _, rows, _ = RECORD.unpack_from(content, offset)
+    _, crc, kind, length, _, first, stream, _, _, rows, catalogue = RECORD.unpack_from(content, offset)
     end = offset + RECORD.size + length
-    if kind & 255 != 1 or rows == 0 or end > len(content) or crc32c(content[offset + 8:end]) != crc:
+    if rows == 0 or end > len(content) or crc32c(content[offset + 8:end]) != crc:
         return None
-    return f"{stream:016x}", first, rows, crc32c(content[end - length:end])
+    kind, payload = RECORDS[kind & 255], bytes(content[end - length:end])
+    decoded, _ = decode(payload, rows)
+    heavy = {first + place: row[0] for place, row in enumerate(decoded) if row[0] != 1}
+    return Commit(kind, f"{stream:016x}", first, rows, crc32c(payload), digest(decoded, first, catalogue), heavy,
+                  superseded(payload) if kind == "summary" else [])
