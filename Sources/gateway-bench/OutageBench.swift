@@ -23,14 +23,16 @@ enum OutageBench {
 
   static var names: [String] { cases.map(\.name) }
 
-  static func run() throws {
+  /// `name` nil: all cases.
+  static func run(case name: String?, days: Int) throws {
+    if let one = cases.first(where: { $0.name == name }) { return try run(one, days: days) }
     let plan = OutageSimulation.Plan()
     Report.head(
-      "days: 30 days without an uplink in virtual time, a commit a second of 90 windows of a minute and 10 raw"
+      "days: \(days) days without an uplink in virtual time, a commit a second of 90 windows of a minute and 10 raw"
         + " points;\n  real store on tmpfs, real outbox, link \(plan.link / 1000) kbit/s, backfill"
         + " \(plan.backfill / 1000) kbit/s, one answer in \(plan.lostAnswers) lost")
     for one in cases {
-      let child = try ChildProcess("/proc/self/exe", ["days", "--case", one.name])
+      let child = try ChildProcess("/proc/self/exe", ["days", "--days", "\(days)", "--case", one.name])
       printOut(child.readAll(timeout: .seconds(3600)))
       guard child.wait().status == 0 else {
         throw SystemError("the outage \"\(one.name)\" failed", code: ECHILD)
@@ -39,12 +41,11 @@ enum OutageBench {
   }
 
   /// One of them, in this process.
-  static func run(case name: String) throws {
-    guard let one = cases.first(where: { $0.name == name }) else { return }
+  private static func run(_ one: Case, days: Int) throws {
     let directory = try TemporaryDirectory.make(prefix: "gateway-bench", in: place)
     defer { TemporaryDirectory.remove(directory) }
     var plan = OutageSimulation.Plan()
-    (plan.capacity, plan.eviction) = (one.capacity, one.eviction)
+    (plan.capacity, plan.eviction, plan.outage) = (one.capacity, one.eviction, days * 86_400)
     let seed = UInt64.random(in: .min ... .max)
     var simulation = try OutageSimulation(plan, in: directory, seed: seed)
     var outcome: OutageSimulation.Result?
@@ -79,6 +80,7 @@ enum OutageBench {
     Report.line("    live rows late by, at worst", value: result.worstLateness, unit: "s", goal: "≤ 10 s")
     Report.line("    delivered", value: Double(books.delivered), unit: "rows")
     Report.line("    evicted", value: Double(books.evicted), unit: "rows")
+    Report.line("      by damage", value: Double(books.damaged), unit: "rows", goal: "0")
     Report.line("      and summarised", value: Double(books.thinned), unit: "rows")
     Report.line(
       "    stored - delivered - queued - evicted - quarantined",

@@ -9,7 +9,8 @@ internal import Glibc
       store             the four that follow, and rows a second beside bare writes
         recovery        what opening a full store costs
         first-poll      from the start of gatewayd to the first request, on full stores and after 50 cuts
-        days            30 days without an uplink, in virtual time; --case NAME: one of them, in this process
+        days            30 days without an uplink, in virtual time; --days N of them, --case NAME: one store,
+                        in this process
       load, throughput, outage
                         the whole gateway at 2,000 readings a second, at its most, and without a platform
       bus               serial lines; unplug and attribution with it
@@ -22,6 +23,7 @@ internal import Glibc
   private struct Options {
     var polls = 20_000
     var outage: String?
+    var days = 30
     var wanted: [String] = []
   }
 
@@ -31,7 +33,7 @@ internal import Glibc
       ("ring", { _ in try RingBench.run() }), ("pipeline", { _ in try PipelineBench.run() }),
       ("store", { _ in try StoreBench.run() }), ("recovery", { _ in try RecoveryBench.run() }),
       ("first-poll", { _ in try FirstPollBench.run() }),
-      ("days", { try $0.outage.map(OutageBench.run(case:)) ?? OutageBench.run() }),
+      ("days", { try OutageBench.run(case: $0.outage, days: $0.days) }),
       ("load", { _ in try SystemBench.load() }), ("throughput", { _ in try SystemBench.throughput() }),
       ("outage", { _ in try SystemBench.outage() }), ("bus", { _ in try BusBench.run() }),
       ("unplug", { _ in try UnplugBench.run() }),
@@ -53,11 +55,8 @@ internal import Glibc
       case "--help":
         printOut(usage)
         exit(0)
-      case "--polls":
-        guard let number = words.popFirst().flatMap({ Int($0) }), number > 0 else {
-          fail("--polls needs a number")
-        }
-        options.polls = number
+      case "--polls": options.polls = number(word, &words)
+      case "--days": options.days = number(word, &words)
       case "--case":
         guard let name = words.popFirst(), OutageBench.names.contains(name) else {
           fail("--case needs one of: \(OutageBench.names.joined(separator: ", "))")
@@ -67,6 +66,13 @@ internal import Glibc
       default: fail("\"\(word)\" is not a benchmark; there are: \(names.joined(separator: ", "))")
       }
     }
+  }
+
+  private static func number(_ option: String, _ words: inout ArraySlice<String>) -> Int {
+    guard let number = words.popFirst().flatMap({ Int($0) }), number > 0 else {
+      fail("\(option) needs a number")
+    }
+    return number
   }
 
   private static func fail(_ sentence: String) -> Never {
