@@ -14,9 +14,9 @@ enum OutageBench {
   }
 
   private static let cases = [
-    Case(name: "fits", title: "256 MiB, which is enough", capacity: 256 << 20, eviction: .oldest),
-    Case(name: "oldest", title: "64 MiB, too little; evict: oldest", capacity: 64 << 20, eviction: .oldest),
-    Case(name: "thin", title: "64 MiB, too little; evict: thin", capacity: 64 << 20, eviction: .thin),
+    Case(name: "fits", title: "256 MiB; evict: oldest", capacity: 256 << 20, eviction: .oldest),
+    Case(name: "oldest", title: "64 MiB; evict: oldest", capacity: 64 << 20, eviction: .oldest),
+    Case(name: "thin", title: "64 MiB; evict: thin", capacity: 64 << 20, eviction: .thin),
   ]
   /// In memory: the medium's synchronisations alone would take a quarter of an hour.
   private static let place = "/dev/shm"
