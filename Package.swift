@@ -85,6 +85,7 @@ let package = Package(
     tests("GatewaySystem", ["GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayYAML", ["GatewayYAML", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),
+    tests("GatewayBench", ["gateway-bench", "GatewaySimulator", "GatewayCore"]),
     tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewayGzip", ["GatewayGzip", "GatewayCore"]),
     tests("GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),

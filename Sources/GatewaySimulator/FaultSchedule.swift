@@ -69,7 +69,7 @@ package struct SplitMix: RandomNumberGenerator, Sendable {
   }
 
   /// 0 ..< 1
-  mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
   /// A hash of one word, for values that depend on a place and a time alone.
   static func mix(_ word: UInt64) -> UInt64 {

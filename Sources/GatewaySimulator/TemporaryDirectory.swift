@@ -3,10 +3,10 @@ internal import Glibc
 
 /// A directory for one test, demo or benchmark.
 package enum TemporaryDirectory {
-  package static func make(prefix: String) throws(SystemError) -> String {
-    var template = Array("/tmp/\(prefix)-XXXXXX".utf8CString)
+  package static func make(prefix: String, in parent: String = "/tmp") throws(SystemError) -> String {
+    var template = Array("\(parent)/\(prefix)-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw SystemError("cannot make a directory in \"/tmp\"", code: errno)
+      throw SystemError("cannot make a directory in \"\(parent)\"", code: errno)
     }
     return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }

@@ -25,7 +25,7 @@ extension DurableStore {
       guard writer.mayPack else { return false }
       writer.mayPack = false
       guard var run = shared.withLock({ runToPack($0, writer.unpackable) }),
-        let slot = slotToPackInto(&writer)
+        let slot = slotToPackInto(run, &writer)
       else { return false }
       while run.count > 1 {
         if pack(run, into: slot, &writer) {
@@ -39,9 +39,15 @@ extension DurableStore {
     }
   }
 
-  private func slotToPackInto(_ writer: inout Writer) -> Int? {
+  private func slotToPackInto(_ run: [SegmentMap.Place], _ writer: inout Writer) -> Int? {
     if let slot = try? freeSlot([], allowingFailed: false, &writer) { return slot }
-    return extendByOneSlot() ? try? freeSlot([], allowingFailed: false, &writer) : nil
+    if extendByOneSlot() { return try? freeSlot([], allowingFailed: false, &writer) }
+    // A store that is full stays packed: one segment goes now, instead of one for each segment to come.
+    let oldest = shared.withLock { $0.map.segments.first?.id }
+    guard writer.eviction == .oldest, run.count > 2, run[0].segment.id != oldest,
+      (try? evictOldest(&writer)) == true
+    else { return nil }
+    return try? freeSlot([], allowingFailed: false, &writer)
   }
 
   private func runToPack(_ shared: Shared, _ unpackable: Set<UInt64>) -> [SegmentMap.Place]? {
@@ -61,10 +67,19 @@ extension DurableStore {
       for place in old {
         let fits = (place.segment.header.packedRows > 0) == isPacked && !unpackable.contains(place.segment.id)
         run = fits ? run + [place] : []
+        while isPacked, run.reduce(0, { $0 + knownBytes($1.segment) }) > layout.slotSize {
+          if run.count > max(length / 2, 2) { return run.dropLast() }
+          run.removeFirst()
+        }
         if run.count == length { return run }
       }
     }
     return nil
+  }
+
+  /// 0: after a start nobody knows how much of a packed segment's slot is in use.
+  private func knownBytes(_ segment: SegmentMap.Segment) -> Int {
+    segment.bytes < layout.slotSize ? segment.bytes : 0
   }
 
   /// False when the run cannot be packed: then nothing has changed.

@@ -42,7 +42,7 @@ extension DurableStore {
 
   /// Gives the oldest segment's rows up; false when there is none to give. Its ledger is durable before its
   /// slot is written over.
-  private func evictOldest(_ writer: inout Writer) throws(StoreError) -> Bool {
+  func evictOldest(_ writer: inout Writer) throws(StoreError) -> Bool {
     let oldest = shared.withLock { shared in
       shared.map.segments.count < 2
         ? nil : shared.map.place(at: 0, storedThrough: shared.ledger.storedThrough)

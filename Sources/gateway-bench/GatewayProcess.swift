@@ -21,24 +21,47 @@ final class GatewayProcess {
     TemporaryDirectory.remove(directory)
   }
 
+  /// Where its store lies; made by the first start.
+  var stateDirectory: String { "\(directory)/state" }
+
   /// Starts it, on one processor if asked, and waits until it answers.
   func start(config: String, processor: Int? = nil) throws {
-    let path = "\(directory)/gateway.yaml"
-    unlink(path)
-    let file = try FileDescriptor.open(path, O_CREAT | O_WRONLY)
-    _ = config.utf8.withContiguousStorageIfAvailable { file.writeAll(UnsafeRawBufferPointer($0), at: 0) }
+    try launch(config: config, processor: processor)
+    for _ in 0..<400 where status == nil { usleep(10_000) }
+    guard status != nil else {
+      throw SystemError("cannot reach the gateway that was started", code: ETIMEDOUT)
+    }
+  }
+
+  /// Starts it and waits for nothing.
+  func launch(config: String, processor: Int? = nil) throws {
+    let path = try write(config)
     let program = try programsDirectory() + "/gatewayd"
-    let arguments = ["--config", path, "--state", "\(directory)/state", "--socket", socketPath]
+    let arguments = ["--config", path, "--state", stateDirectory, "--socket", socketPath]
     if let processor {
       process = try ChildProcess(
         "/usr/bin/taskset", ["-c", "\(processor)", program] + arguments, mergesErrors: true)
     } else {
       process = try ChildProcess(program, arguments, mergesErrors: true)
     }
-    for _ in 0..<400 where status == nil { usleep(10_000) }
-    guard status != nil else {
-      throw SystemError("cannot reach the gateway that was started", code: ETIMEDOUT)
+  }
+
+  /// Lets it look at the configuration and do nothing else.
+  func check(config: String) throws {
+    let checker = try ChildProcess(
+      programsDirectory() + "/gatewayd", ["--config", write(config), "--check"], mergesErrors: true)
+    let text = checker.readAll(timeout: .seconds(10))
+    guard checker.wait().status == 0 else {
+      throw SystemError("gatewayd refuses its configuration: \(text)", code: EINVAL)
     }
+  }
+
+  private func write(_ config: String) throws -> String {
+    let path = "\(directory)/gateway.yaml"
+    unlink(path)
+    let file = try FileDescriptor.open(path, O_CREAT | O_WRONLY)
+    _ = config.utf8.withContiguousStorageIfAvailable { file.writeAll(UnsafeRawBufferPointer($0), at: 0) }
+    return path
   }
 
   private var socketPath: String { "\(directory)/control.sock" }
@@ -61,26 +84,29 @@ final class GatewayProcess {
     process = nil
   }
 
+  /// What a power cut is to the store: the process ends, and its mark in the runtime directory is gone.
+  func cutPower() {
+    kill(SIGKILL)
+    unlink("\(socketPath).stored")
+  }
+
+  /// An empty state directory.
+  func emptyState() throws {
+    TemporaryDirectory.remove(stateDirectory)
+    try makeDirectory(stateDirectory)
+  }
+
   /// Of all threads since their start, to the nanosecond.
   var usage: Usage {
     guard let pid = process?.pid else { return Usage(cpuSeconds: 0, peakResident: 0, anonymous: 0) }
     var nanoseconds = 0.0
     for task in Self.entries("/proc/\(pid)/task") {
-      let words = Self.words("/proc/\(pid)/task/\(task)/schedstat")
+      let words = ProcessStatus.words("/proc/\(pid)/task/\(task)/schedstat")
       nanoseconds += words.first.flatMap { Double($0) } ?? 0
     }
-    let status = Self.words("/proc/\(pid)/status")
-    func kibibytes(_ key: String) -> Int {
-      guard let place = status.firstIndex(of: key), place + 1 < status.count else { return 0 }
-      return (Int(status[place + 1]) ?? 0) * 1024
-    }
     return Usage(
-      cpuSeconds: nanoseconds / 1e9, peakResident: kibibytes("VmHWM:"), anonymous: kibibytes("RssAnon:"))
-  }
-
-  private static func words(_ path: String) -> [String] {
-    guard let bytes = try? readFile(path) else { return [] }
-    return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
+      cpuSeconds: nanoseconds / 1e9, peakResident: ProcessStatus.bytes("VmHWM:", pid: pid),
+      anonymous: ProcessStatus.bytes("RssAnon:", pid: pid))
   }
 
   private static func entries(_ path: String) -> [String] {

@@ -4,14 +4,25 @@ internal import GatewaySystem
 enum Report {
   static func line(
     _ name: String, value: Double, unit: String, limit: Double? = nil, limitName: String = "",
-    goal: String = ""
+    limitUnit: String? = nil, goal: String = ""
   ) {
     var text = pad(name, 46) + pad(number(value) + " " + unit, 22)
     if let limit {
-      text += pad("\(limitName) \(number(limit)) \(unit), ratio \(number(value / limit))", 52)
+      text += pad("\(limitName) \(number(limit)) \(limitUnit ?? unit), ratio \(number(value / limit))", 52)
     }
     if !goal.isEmpty { text += "goal \(goal)" }
     printOut(text + "\n")
+  }
+
+  /// The median of several runs, and from where to where they went.
+  static func line(
+    _ name: String, values: [Double], unit: String, limit: Double? = nil, limitName: String = "",
+    goal: String = ""
+  ) {
+    let range = "(\(number(values.min() ?? .nan))-\(number(values.max() ?? .nan)))"
+    line(
+      name, value: median(values), unit: "\(unit) \(range)", limit: limit, limitName: limitName,
+      limitUnit: unit, goal: goal)
   }
 
   static func head(_ text: String) { printOut("\n\(text)\n") }

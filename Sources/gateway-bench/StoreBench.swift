@@ -79,7 +79,7 @@ enum StoreBench {
   }
 
   /// Scaled 16-bit numbers, floats and counters, as cabinets have them.
-  private static func encode(_ commit: Int, into rows: inout RowEncoder) {
+  static func encode(_ commit: Int, into rows: inout RowEncoder) {
     rows.removeAll()
     let time = 1_700_000_000_000_000 + Int64(commit) * 1_000_000
     for point in 0..<rowsPerCommit {

@@ -105,6 +105,22 @@ import Testing
     #expect(store.overallBooks.evicted == 0)
   }
 
+  /// Without a slot to pack into, each segment to come would cost a packed one.
+  @Test func aStoreThatIsFullStaysPacked() throws {
+    let store = try openSmall(MemoryDevice(), slots: 16)
+    var least = UInt64.max
+    for number in 0..<12_000 {
+      try Self.append(3, to: store)
+      store.packOldSegments()
+      if number > 3000 { least = min(least, store.overallBooks.queued) }
+    }
+    #expect(store.overallBooks.evicted > 0)
+    // As many rows as there are in 16 slots without packing: 624.
+    #expect(least > 6000, "\(least)")
+    #expect(try Self.read(store).count == Int(store.overallBooks.queued))
+    expectBalance(store)
+  }
+
   @Test func packedRowsKeepTheirNumbersAndTheirStreams() throws {
     var device = MemoryDevice()
     var streams: [UInt64: StreamID] = [:]

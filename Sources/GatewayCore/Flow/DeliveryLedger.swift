@@ -233,16 +233,22 @@ extension RangeSet<UInt64> {
 
   /// The first run of numbers from `seq` to `last` that are not here.
   package func gap(from seq: UInt64, through last: UInt64) -> ClosedRange<UInt64>? {
-    guard seq <= last else { return nil }
-    let gaps = RangeSet(seq..<last + 1).subtracting(self)
-    return gaps.ranges.first.map { ClosedRange($0) }
+    var first = seq
+    for run in ranges where run.upperBound > first && first <= last {
+      if run.lowerBound > first { return first...min(last, run.lowerBound - 1) }
+      first = run.upperBound
+    }
+    return first <= last ? first...last : nil
   }
 
   /// The last run of numbers from 1 to `seq` that are not here.
   package func gap(through seq: UInt64) -> ClosedRange<UInt64>? {
-    guard seq >= 1 else { return nil }
-    let gaps = RangeSet(1..<seq + 1).subtracting(self)
-    return gaps.ranges.last.map { ClosedRange($0) }
+    var last = seq
+    for run in ranges.reversed() where run.lowerBound <= last {
+      if run.upperBound <= last { return max(run.upperBound, 1)...last }
+      last = run.lowerBound - 1
+    }
+    return last >= 1 ? 1...last : nil
   }
 }
 

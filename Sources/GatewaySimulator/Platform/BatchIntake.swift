@@ -32,18 +32,27 @@ final class BatchIntake {
     guard type == "application/json" || type.hasPrefix("application/json;") else {
       throw .status(415, "a batch is application/json")
     }
-    let batch: Batch
+    let isGzip: Bool
     switch request.header("Content-Encoding") {
-    case nil: batch = try request.body.withBytes { bytes throws(Refusal) in try scan(bytes) }
-    case "gzip":
-      try request.body.withBytes { bytes throws(Refusal) in try unpack(bytes) }
-      batch = try plain.withBytes { bytes throws(Refusal) in try scan(bytes) }
+    case nil: isGzip = false
+    case "gzip": isGzip = true
     default: throw .status(415, "a batch is plain or gzip")
     }
-    let key = "\"\(batch.summary.stream)-\(batch.summary.first)-\(batch.summary.last)\""
-    guard request.header("Idempotency-Key") == key else {
-      throw .status(400, "the Idempotency-Key is not \(key)")
+    return try request.body.withBytes { bytes throws(Refusal) in
+      try read(bytes, isGzip: isGzip, key: request.header("Idempotency-Key"))
     }
+  }
+
+  func read(_ body: UnsafeRawBufferPointer, isGzip: Bool, key given: String?) throws(Refusal) -> Batch {
+    let batch: Batch
+    if isGzip {
+      try unpack(body)
+      batch = try plain.withBytes { bytes throws(Refusal) in try scan(bytes) }
+    } else {
+      batch = try scan(body)
+    }
+    let key = "\"\(batch.summary.stream)-\(batch.summary.first)-\(batch.summary.last)\""
+    guard given == key else { throw .status(400, "the Idempotency-Key is not \(key)") }
     return batch
   }
 
