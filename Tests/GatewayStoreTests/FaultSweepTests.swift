@@ -19,6 +19,8 @@ import Testing
   }
 
   private static let calls = 500
+  /// `make mutations` tries each, a usual run some of them.
+  private static let step = getenv("GATEWAY_MUTATIONS") == nil ? 25 : 1
   /// The life is taken up again at each so many calls.
   private static let stretch = 20
 
@@ -39,7 +41,7 @@ import Testing
     let seed = UInt64.random(in: 0...UInt64(UInt32.max))
     let lives = try Self.lives(seed)
     var fired = 0
-    for number in 1...Self.calls {
+    for number in stride(from: Int.random(in: 1...Self.step), through: Self.calls, by: Self.step) {
       let start = lives[(number - 1) / Self.stretch]
       let name = "\(fault), \(isWrite ? "write" : "synchronisation") \(number), seed \(seed)"
       let injector = FaultInjector(fault, isWrite, number: (number - 1) % Self.stretch + 1)
@@ -51,9 +53,9 @@ import Testing
       try cutAndCheck(&life, name)
     }
     print(
-      "fault sweep: \(fault), \(isWrite ? "writes" : "synchronisations"): \(fired) of \(Self.calls), seed \(seed)"
+      "fault sweep: \(fault), \(isWrite ? "writes" : "synchronisations"): \(fired) fired, seed \(seed)"
     )
-    #expect(fired > Self.calls / 2)
+    #expect(fired > 0)
   }
 
   private func live(_ life: inout StoreLife, _ injector: FaultInjector, _ name: String) throws {

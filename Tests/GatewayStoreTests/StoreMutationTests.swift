@@ -7,7 +7,7 @@ import Testing
 /// Whatever bytes are changed: the store opens, gives out no false row, loses the commits that were hit and no others,
 /// has their rows in the books, and goes on. `GATEWAY_MUTATIONS`: how many.
 @Suite struct StoreMutationTests {
-  private static let total = getenv("GATEWAY_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 3000
+  private static let total = getenv("GATEWAY_MUTATIONS").flatMap { Int(String(cString: $0)) } ?? 400
   private static let parts = 4
   private static let perImage = 1000
 
