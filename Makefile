@@ -7,7 +7,7 @@ PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-d
 DESTDIR ?=
 PREFIX ?= /usr
 
-.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution vm-test power-cut
+.PHONY: all deps build release test lint format demo bench install clean sanitize-thread kills attribution vm-test power-cut mutations
 
 all: release
 
@@ -65,6 +65,13 @@ CUTS ?= 100000
 power-cut: release
 	Tests/PowerCut/run $(abspath $(BIN)) --cuts $(CUTS) --workers $$(nproc)
 
+# A million mutations of stores with records of every kind: opened, read to the end, written again; and
+# each of 500 calls that fails.
+MUTATIONS ?= 1000000
+mutations: deps
+	GATEWAY_MUTATIONS=$(MUTATIONS) swift test -c release -Xswiftc -enable-testing --scratch-path .build-mutations \
+	  --filter 'StoreMutationTests|FaultSweepTests'
+
 # A million polls on lines where every 33rd answer is late, foreign or corrupt: not one value of another question.
 attribution: release
 	$(BIN)/gateway-bench attribution --polls 1000000
@@ -88,4 +95,4 @@ install:
 	@test -e $(DESTDIR)/etc/gateway/gateway.yaml || install -m 0644 Config/gateway.yaml $(DESTDIR)/etc/gateway/gateway.yaml
 
 clean:
-	rm -rf .build .build-release .build-tsan .build-vm .build-power-cut
+	rm -rf .build .build-release .build-mutations .build-tsan .build-vm .build-power-cut

@@ -107,6 +107,8 @@ package final class DurableStore: Sendable {
     destinations: [String], boot: BootID, mark: StoredMark
   ) throws(StoreError) {
     guard LedgerBlock.fits(destinations) else { throw Self.tooManyDestinations }
+    var recovery = recovery
+    recovery.believe(mark.read(), boot: boot)
     self.device = device
     self.directory = directory
     self.boot = boot

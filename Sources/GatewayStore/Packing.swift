@@ -135,7 +135,7 @@ private struct SegmentPacker: ~Copyable {
   private var rows = RowEncoder()
   /// Describes the rows in `rows`, but for length and number.
   private var open: RecordHeader?
-  private var catalogues: [UInt32: Catalogue] = [:]
+  private var catalogues: [UInt32: (record: RecordHeader, bytes: [UInt8])] = [:]
   private var piece = ByteBuffer(capacity: 4096)
   /// Where `piece` will stand in the slot.
   private var start = StoreFormat.block
@@ -156,10 +156,9 @@ private struct SegmentPacker: ~Copyable {
   mutating func append(_ commit: StoredCommit, at time: Timestamp, _ catalogue: Catalogue) -> Bool {
     if let open, !isContinued(open, by: commit), !closeCommit() { return false }
     if catalogues[catalogue.id] == nil {
-      catalogues[catalogue.id] = catalogue
-      guard add(record(.catalogue, commit, at: time), catalogue.encoded.withUnsafeBytes { Array($0) }) else {
-        return false
-      }
+      let record = record(.catalogue, commit, at: time)
+      catalogues[catalogue.id] = (record, catalogue.encoded)
+      guard add(record, catalogue.encoded) else { return false }
     }
     if open == nil { open = record(.packed, commit, at: time) }
     return commit.payload.withUnsafeBytes { payload in
@@ -213,7 +212,10 @@ private struct SegmentPacker: ~Copyable {
 
   /// The records first, and when they are durable the header, which makes them count, and its copy behind them.
   mutating func finish() -> Bool {
-    guard closeCommit(), writePiece(), start + StoreFormat.block <= layout.slotSize else { return false }
+    // As in an ordinary segment, damage at one place leaves the other copy of a description.
+    guard closeCommit(), catalogues.values.allSatisfy({ add($0.record, $0.bytes) }), writePiece(),
+      start + StoreFormat.block <= layout.slotSize
+    else { return false }
     let base = layout.offset(ofSlot: slot)
     header.append(to: &piece)
     let result = device.synchronize()

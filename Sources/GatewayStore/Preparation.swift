@@ -63,12 +63,14 @@ struct Preparation {
       generation: 0, stream: stream, boot: boot, nextSegment: recovery.nextSegment, isClosed: false,
       ledger: ledger)
     var isDurable = true
-    if case .failure(let error) = writer.writeDurably(block) {
+    // Twice behind a store that was closed: neither block must say so any more once rows follow.
+    for _ in 0..<(recovery.ledger?.isClosed == true ? 2 : 1) where isDurable {
+      bytesWritten += UInt64(StoreFormat.block)
+      guard case .failure(let error) = writer.writeDurably(block) else { continue }
       notes.append("cannot write the ledger: \(SystemError.text(error.code))")
       stream = fresh
       isDurable = false
     }
-    bytesWritten += UInt64(StoreFormat.block)
     if recovery.ledger == nil && recovery.hasAnythingOfOurs && recovery.superblock != nil {
       notes.append("both ledger blocks were destroyed; every row that is stored is sent again")
     }

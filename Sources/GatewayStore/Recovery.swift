@@ -15,6 +15,10 @@ struct Recovery {
   /// The newest segment is as its writer left it, so that it can go on behind its last record.
   private(set) var canContinue = false
   private(set) var notes: [String] = []
+  /// The highest id of a segment that was found in a slot without a header of its own.
+  private var highestTrace: UInt64 = 0
+  /// The last row that was stored, by a mark that can be believed.
+  private var markedThrough: UInt64 = 0
   /// Slots that could not be read: they may hold rows that come back.
   private var unreadable: [Int] = []
 
@@ -52,7 +56,16 @@ struct Recovery {
   /// The last row that was stored for certain, readable or not.
   var storedThrough: UInt64 {
     let newestFirst = map.segments.last?.firstSeq ?? 1
-    return max(newest.lastSeq ?? 0, newestFirst - 1, ledger?.ledger.storedThrough ?? 0)
+    return max(newest.lastSeq ?? 0, newestFirst - 1, ledger?.ledger.storedThrough ?? 0, markedThrough)
+  }
+
+  /// Takes over what `mark` says of this store in this life of the machine: rows that were destroyed at the end
+  /// are known by it.
+  mutating func believe(_ mark: StoredMark.Content?, boot: BootID) {
+    guard let mark, mark.boot == boot, boot != BootID(high: 0, low: 0),
+      mark.stream == ledger?.stream ?? map.segments.last?.header.stream
+    else { return }
+    markedThrough = mark.storedThrough
   }
 
   /// The stream to go on under; nil: draw a new one.
@@ -63,7 +76,7 @@ struct Recovery {
   /// So the stream stays only where the end is provably the end: the daemon closed the store there, or the
   /// machine has not been started since and the mark knows of no later row.
   func provenStream(boot: BootID, mark: StoredMark.Content?) -> StreamID? {
-    guard let ledger, ledger.ledger.storedThrough <= storedThroughFromRecords else { return nil }
+    guard let ledger, storedThrough <= storedThroughFromRecords else { return nil }
     if ledger.isClosed {
       return ledger.ledger.storedThrough == storedThroughFromRecords ? ledger.stream : nil
     }
@@ -79,7 +92,7 @@ struct Recovery {
 
   /// An id that was never used. Some are skipped, for segments that cannot be read at the moment.
   var nextSegment: UInt64 {
-    max(map.highestID, ledger?.nextSegment ?? 0) + 1 + UInt64(map.slotCount)
+    max(map.highestID, highestTrace, ledger?.nextSegment ?? 0) + 1 + UInt64(map.slotCount)
   }
 
   /// The ledger to go on with: what the medium says, for `destinations`, and what is missing counted.
@@ -115,8 +128,11 @@ struct Recovery {
     let lastRows = Dictionary(
       zip(map.segments.map(\.id), indexes.map(\.lastSeq)), uniquingKeysWith: { first, _ in first })
     var gone = map.rowsGone(storedThrough: storedThrough) { lastRows[$0.id] ?? nil }
-    for index in indexes {
-      for found in index.supersessions where index.holds(catalogue: found.catalogueID) {
+    for (place, index) in indexes.enumerated() {
+      // A summary that was refused may be there, behind its segment's rows.
+      let last = map.place(at: place, storedThrough: storedThrough).lastSeq
+      for found in index.supersessions
+      where found.summary.upperBound <= last && index.holds(catalogue: found.catalogueID) {
         gone.formUnion(found.rows)
       }
     }
@@ -156,28 +172,44 @@ struct Recovery {
   ) throws(StoreError) -> (segments: [SegmentMap.Segment], damaged: Set<Int>) {
     var segments: [SegmentMap.Segment] = []
     var damaged: Set<Int> = []
+    var doubtful: [DoubtfulSlot] = []
     for slot in 0..<layout.slots(inFileOf: device.size) {
-      let read = Self.readBlock(device, at: layout.offset(ofSlot: slot), SegmentHeader.read)
+      let start = layout.offset(ofSlot: slot)
+      let read = Self.readBlock(device, at: start, SegmentHeader.read)
+      var header: SegmentHeader?
       switch read ?? .damaged {
-      case .valid(let header):
-        segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
+      case .valid(let found): header = found
       case .newer(let version): throw Self.newer(version)
-      case .damaged:
-        // A torn header leaves the records of the slot's earlier use behind it: they come back as what they
-        // were, and the ledger, which was durable before the slot was taken, says that nobody needs them.
-        var scan = SegmentScan(device: device, layout: layout, slot: slot)
-        if let header = scan.rebuiltHeader() {
-          segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
-          damaged.insert(slot)
-          notes.append("the header of slot \(slot) was destroyed; its rows were found without it")
-        }
-        if read == nil || scan.hadReadErrors {
-          unreadable.append(slot)
-          notes.append("slot \(slot) cannot be read in full")
-        }
+      case .damaged: break
+      }
+      // A header that was not written over, or was written to a wrong slot, is whole, and another's.
+      if let header, firstSegment(device, at: start + StoreFormat.block) == header.id {
+        segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
+        continue
+      }
+      var scan = SegmentScan(device: device, layout: layout, slot: slot)
+      doubtful.append(DoubtfulSlot(slot: slot, header: header, traces: scan.traces()))
+      if read == nil || scan.hadReadErrors {
+        unreadable.append(slot)
+        notes.append("slot \(slot) cannot be read in full")
       }
     }
+    highestTrace = doubtful.reduce(0) { max($0, $1.traces.keys.max() ?? 0) }
+    for (slot, header) in DoubtfulSlot.headers(of: doubtful, besides: Set(segments.map(\.id))) {
+      segments.append(SegmentMap.Segment(header: header, slot: slot.slot, bytes: layout.slotSize))
+      guard header != slot.header else { continue }
+      damaged.insert(slot.slot)
+      notes.append("the header of slot \(slot.slot) was destroyed; its rows were found without it")
+    }
     return (segments, damaged)
+  }
+
+  /// Of which segment the record is that should stand at `offset`, the first of its slot.
+  private func firstSegment(_ device: any BlockDevice, at offset: Int) -> UInt64? {
+    let record = Self.readBlock(device, at: offset) { bytes in
+      RecordHeader(reading: bytes, at: StoreFormat.block, maximumPayload: layout.maximumPayload)
+    }
+    return record??.segment
   }
 
   /// nil when the medium does not give the block back.

@@ -71,8 +71,8 @@ struct SegmentScan: ~Copyable {
   private var payload = ByteBuffer(capacity: StoreFormat.block)
   /// The medium refused to give some of the slot back.
   private(set) var hadReadErrors = false
-  /// Of a packed segment, found where no record stands.
-  private var newestHeaderCopy: SegmentHeader?
+  /// Of packed segments, found where no record stands.
+  private var headerCopies: [SegmentHeader] = []
 
   init(device: any BlockDevice, layout: StoreLayout, slot: Int) {
     self.device = device
@@ -93,31 +93,17 @@ struct SegmentScan: ~Copyable {
     return index
   }
 
-  /// The header that the slot must have had, from what lies behind it: the newest segment's of which there is a
-  /// commit, or, of a packed one, the copy of its header. Without that it was never finished.
-  mutating func rebuiltHeader() -> SegmentHeader? {
-    var first: RecordHeader?
-    forEachRecord { record, _, _ in
-      if record.kind == .commit || record.kind == .summary,
-        record.segment > first?.segment ?? 0 || first == nil
-      {
-        first = record
-      }
-    }
-    if let copy = newestHeaderCopy, copy.id > first?.segment ?? 0 { return copy }
-    return first.map {
-      // A replay must not rely on the checkpoint that begins a segment: it may be what was destroyed.
-      SegmentHeader(
-        id: $0.segment, firstSeq: $0.firstSeq, stream: $0.stream, boot: $0.boot, time: $0.time,
-        isContinuation: true)
-    }
+  /// Of which segments records are here, by their ids.
+  mutating func traces() -> [UInt64: SegmentTrace] {
+    var traces: [UInt64: SegmentTrace] = [:]
+    forEachRecord { record, _, _ in traces[record.segment, default: SegmentTrace()].add(record) }
+    for copy in headerCopies { traces[copy.id, default: SegmentTrace()].add(copy) }
+    return traces
   }
 
   private mutating func noteHeaderCopy(_ bytes: UnsafeRawBufferPointer) {
-    guard case .valid(let header) = SegmentHeader.read(bytes), header.packedRows > 0,
-      header.id > newestHeaderCopy?.id ?? 0
-    else { return }
-    newestHeaderCopy = header
+    guard case .valid(let header) = SegmentHeader.read(bytes), header.packedRows > 0 else { return }
+    headerCopies.append(header)
   }
 
   private mutating func forEachRecord(_ body: (RecordHeader, Int, UnsafeRawBufferPointer) -> Void) {

@@ -10,6 +10,7 @@ internal import Synchronization
 //   all has the summary too.
 // * It goes behind the newest segment's rows and needs no slot of its own. No segment is begun behind a
 //   summary before the ledger knows of it, so a start looks for such ones in the newest segment only.
+// * A summary that the medium refused is given up, and its numbers with it.
 //
 // What cannot be made small enough is left to `evictOldest`.
 
@@ -130,13 +131,20 @@ extension DurableStore {
       guard payload.count <= maximumPayload, let slot = writer.slot,
         fits(payload: payload.count, result.catalogue)
       else { return false }
-      guard case .success = write(summary, slot: slot, beginning: nil, &writer) else {
-        writer.slot = nil
-        return false
-      }
+      let result = write(summary, slot: slot, beginning: nil, &writer)
       writer.owesLedger = true
-      return true
+      guard case .failure = result else { return true }
+      writer.slot = nil
+      giveUp(summary.firstSeq...summary.nextSeq - 1)
+      return false
     }
+  }
+
+  /// The numbers of a summary that was refused go with it: its bytes may be on the medium all the same, and must never
+  /// be taken for other rows.
+  private func giveUp(_ numbers: ClosedRange<UInt64>) {
+    shared.withLock { $0.ledger.store(through: numbers.upperBound) }
+    evict(RangeSet(Range(numbers)), byDamage: true)
   }
 
   private func evict(_ rows: RangeSet<UInt64>, byDamage: Bool) {

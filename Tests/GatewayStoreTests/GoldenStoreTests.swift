@@ -4,26 +4,28 @@ import Testing
 
 @testable import GatewayStore
 
-/// Stores that released gateways left behind, as files: u32 blocks of the store's file, then for each block that is
+/// A store that a released gateway left behind: u32 blocks of the store's file, then for each block that is
 /// not empty u32 its number, u16 length, and its bytes without the zeros at its end.
+func goldenStore(_ name: String) throws -> [UInt8] {
+  let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+  let bytes = try readFile("/\(folder)/Fixtures/\(name).blocks")
+  return bytes.withUnsafeBytes { bytes in
+    var store = [UInt8](repeating: 0, count: Int(bytes.number(UInt32.self, at: 0)) * StoreFormat.block)
+    var offset = 4
+    while offset < bytes.count {
+      let start = Int(bytes.number(UInt32.self, at: offset)) * StoreFormat.block
+      let length = Int(bytes.number(UInt16.self, at: offset + 4))
+      store.replaceSubrange(start..<start + length, with: bytes[offset + 6..<offset + 6 + length])
+      offset += 6 + length
+    }
+    return store
+  }
+}
+
 @Suite struct GoldenStoreTests {
   private static let stored: UInt64 = 31
 
-  private func golden(_ name: String) throws -> MemoryDevice {
-    let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
-    let bytes = try readFile("/\(folder)/Fixtures/\(name).blocks")
-    return bytes.withUnsafeBytes { bytes in
-      var store = [UInt8](repeating: 0, count: Int(bytes.number(UInt32.self, at: 0)) * StoreFormat.block)
-      var offset = 4
-      while offset < bytes.count {
-        let start = Int(bytes.number(UInt32.self, at: offset)) * StoreFormat.block
-        let length = Int(bytes.number(UInt16.self, at: offset + 4))
-        store.replaceSubrange(start..<start + length, with: bytes[offset + 6..<offset + 6 + length])
-        offset += 6 + length
-      }
-      return MemoryDevice(store)
-    }
-  }
+  private func golden(_ name: String) throws -> MemoryDevice { MemoryDevice(try goldenStore(name)) }
 
   private func open(_ device: MemoryDevice) throws -> DurableStore {
     try DurableStore(

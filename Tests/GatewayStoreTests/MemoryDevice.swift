@@ -15,6 +15,8 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
   var fault: (Call) -> Int32? = { _ in nil }
   /// Writes and synchronisations that still go through before the power goes; nil: all.
   var callsToLive: Int?
+  /// After a failed fdatasync Linux takes the pages for clean: what they held never reaches the medium.
+  var losesWhatFailed = true
   var unreadable: Range<Int>?
   /// Bytes that there are for the file; nil: as many as it wants.
   var room: Int?
@@ -70,7 +72,7 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
 
   func synchronize() -> Result<Void, Errno> {
     if let error = failure(of: .synchronize) {
-      if callsToLive != 0 { inFlight = [] }
+      if callsToLive != 0, losesWhatFailed { inFlight = [] }
       return .failure(error)
     }
     growMedium()
