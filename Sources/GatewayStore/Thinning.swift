@@ -130,12 +130,21 @@ extension DurableStore {
       guard payload.count <= maximumPayload, let slot = writer.slot,
         fits(payload: payload.count, result.catalogue)
       else { return false }
-      guard case .success = write(summary, slot: slot, beginning: nil, &writer) else {
-        writer.slot = nil
-        return false
-      }
       writer.owesLedger = true
-      return true
+      if case .success = write(summary, slot: slot, beginning: nil, &writer) { return true }
+      writer.slot = nil
+      giveUp(summary.firstSeq...summary.nextSeq - 1)
+      return false
+    }
+  }
+
+  /// The medium refused a summary and may have it all the same. Its numbers must not name other rows then, so they go
+  /// with it; what it stands for is still there. No segment is begun before the ledger says so.
+  private func giveUp(_ summary: ClosedRange<UInt64>) {
+    shared.withLock { shared in
+      shared.ledger.store(through: summary.upperBound)
+      shared.ledger.evict(summary, byDamage: true)
+      shared.ledgerIsDirty = true
     }
   }
 
