@@ -25,7 +25,9 @@ final class Commands: ControlDelegate {
   func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows> {
     begin(at: destination) { queues throws(SystemError) in
       DeliveryMark(
-        queues.map { queue in DeliveryMark.Part(runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue) })
+        queues.map { queue in
+          DeliveryMark.Part(runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue)
+        })
     }.map { $0 }
   }
 

@@ -47,8 +47,15 @@ final class Depot: Sendable {
   /// Starts uplinks whose destinations the store knows.
   func start(_ config: GatewayConfig, _ next: [Uplink]) throws(SystemError) {
     store.evict(by: config.store.evict)
+    // They were made some time ago, perhaps.
+    for uplink in next { uplink.heartbeat.beat() }
     current.withLock { $0 = next }
-    for uplink in next { try uplink.forwarder.start() }
+    do throws(SystemError) {
+      for uplink in next { try uplink.forwarder.start() }
+    } catch {
+      stopUplinks()
+      throw error
+    }
   }
 
   /// Goes over to another configuration's destinations and policy, with the uplinks that were made for it.

@@ -73,10 +73,13 @@ final class FlashWatch: Sendable {
     if isOnMedium, let usage { sample(usage, now.boot) }
     let inspection = shown?.store.inspection
     return StoreReport(
-      capacity: usage?.capacity ?? config.capacity, used: usage?.used ?? 0, oldest: usage?.oldest, now: now.time,
+      capacity: usage?.capacity ?? config.capacity, used: usage?.used ?? 0, oldest: usage?.oldest,
+      now: now.time,
       commits: usage?.commits ?? 0, bytesWritten: isOnMedium ? usage?.bytesWritten ?? 0 : 0, fault: fault,
-      segments: inspection?.segments ?? StoreReport.Segments(slotBytes: 0, total: 0, used: 0, free: 0, failed: 0),
-      destinations: inspection?.destinations ?? [], rate: StoreReport.Rate(rate), budget: config.flash, life: life,
+      segments: inspection?.segments
+        ?? StoreReport.Segments(slotBytes: 0, total: 0, used: 0, free: 0, failed: 0),
+      destinations: inspection?.destinations ?? [], rate: StoreReport.Rate(rate), budget: config.flash,
+      life: life,
       commitInterval: max(config.commit, leastCommitInterval).seconds)
   }
 }

@@ -16,6 +16,7 @@ final class Past: Sendable {
   init(_ totals: PulseTotals, isKnown: Bool) {
     self.totals = totals
     phase = Mutex(isKnown ? .known : .unknown)
+    if !isKnown { totals.lackPast() }
   }
 
   /// By the disk's thread.

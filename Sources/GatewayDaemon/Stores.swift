@@ -1,6 +1,7 @@
 internal import GatewayCore
 internal import GatewayStore
 internal import GatewaySystem
+internal import Glibc
 internal import Synchronization
 
 /// Where rows are kept: on the disk, and while that is away in memory. Promises:
@@ -39,14 +40,14 @@ final class Stores: Sendable {
   let past: Past
   let state: Mutex<State>
   /// Held while stores or their uplinks are exchanged.
-  private let changes = Mutex(())
+  let changes = Mutex(())
   private let boot: BootID
-  private let secrets: Depot.Secrets
-  private let openDisk: OpenDisk
+  let secrets: Depot.Secrets
+  let openDisk: OpenDisk
   /// Raised when the disk is away, and to stop.
-  private let search: EventSignal
-  private let isStopping = Atomic<Bool>(false)
-  private let searcher = Mutex<WorkerThread?>(nil)
+  let search: EventSignal
+  let isStopping = Atomic<Bool>(false)
+  let searcher = Mutex<WorkerThread?>(nil)
 
   /// Opens the disk's store; where that is away, one in memory takes its place. Nothing is delivered before `start`.
   init(
@@ -94,7 +95,8 @@ final class Stores: Sendable {
   func hold(_ commit: PendingCommit, _ error: StoreError) {
     state.withLock { $0.absence = Absence(cause: "\(error)", since: SystemClock.time, held: commit) }
     JournalLog.write(
-      .error, kind: "store", "the disk is away: \(error); \(commit.rowCount) rows are held for it, others kept in memory")
+      .error, kind: "store",
+      "the disk is away: \(error); \(commit.rowCount) rows are held for it, others kept in memory")
     search.raise()
   }
 
@@ -143,60 +145,6 @@ final class Stores: Sendable {
     disk.store.extendOneSlot()
   }
 
-  // MARK: - The disk's own thread
-
-  /// Between two attempts: to give it the rows that it refused, and to open it.
-  private static let appendInterval = Duration.seconds(1)
-  private static let openInterval = Duration.seconds(5)
-
-  private func searchWhenAway() {
-    while true {
-      let state = state.withLock { $0 }
-      let interval = state.disk == nil ? Self.openInterval : Self.appendInterval
-      search.wait(timeout: state.absence == nil ? nil : interval)
-      // A last time at the end too.
-      let isLast = isStopping.load(ordering: .acquiring)
-      if self.state.withLock({ $0.absence != nil }) { tryDisk() }
-      if isLast { return }
-    }
-  }
-
-  private func tryDisk() {
-    do throws(StoreError) {
-      if state.withLock({ $0.disk == nil }) { try takeUpDisk() }
-      let (disk, held) = state.withLock { ($0.disk, $0.absence?.held) }
-      if let held { try disk?.store.append(held, usesCheckpoint: true) }
-      state.withLock { $0.absence = nil }
-      JournalLog.write(.notice, kind: "disk", "the disk is back and takes rows again")
-    } catch {
-      state.withLock { $0.absence?.cause = "\(error)" }
-    }
-  }
-
-  /// Opens the store. What it says of earlier runs' counts, the pipeline takes up; their open windows are closed: those
-  /// of this run have begun without them.
-  private func takeUpDisk() throws(StoreError) {
-    let store = try openDisk(state.withLock { $0.config })
-    var remainder = Pipeline.Remainder(takenFrom: store)
-    let closing = remainder.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
-    let result: Result<Void, any Error> = changes.withLock { _ in
-      Result {
-        let config = state.withLock { $0.config }
-        let depot = Depot(store, secrets)
-        let uplinks = try depot.makeUplinks(config)
-        try depot.adopt(config, uplinks)
-        state.withLock { state in
-          state.disk = depot
-          state.evictedBefore += store.overallBooks.evicted
-          state.absence?.held = closing
-        }
-      }
-    }
-    if case .failure(let error) = result { throw .away("\(error)") }
-    Self.tell(store.notes)
-    past.found(remainder.state)
-  }
-
   // MARK: - Changes
 
   /// Goes over to another configuration: uplinks are made first, which may fail, then `stop` ends what acquires.
@@ -205,14 +153,23 @@ final class Stores: Sendable {
       let depots = depots
       let uplinks = try depots.map { try $0.makeUplinks(config) }
       stop()
-      state.withLock { $0.config = config }
       for (depot, next) in zip(depots, uplinks) { try depot.adopt(config, next) }
-      state.withLock { $0.ended.keep(only: config.destinations.map(\.name)) }
+      state.withLock { state in
+        state.config = config
+        state.ended.keep(only: config.destinations.map(\.name))
+      }
     }
   }
 
   /// Those with rows, the disk's first.
   var depots: [Depot] { state.withLock { [$0.disk, $0.memory].compactMap { $0 } } }
+
+  /// Has every forwarder send now, and looks for a disk that is away; the rows that are queued.
+  func flush() -> UInt64 {
+    for depot in depots { depot.flush() }
+    search.raise()
+    return summary.books.queued
+  }
 
   /// Ends what can go on at the next start: the disk's uplinks. What is in memory has to leave now.
   func requestStop() {
@@ -224,23 +181,21 @@ final class Stores: Sendable {
   /// For the rows in memory to leave; the stop as a whole may take 5 s.
   private static let lastDelivery = Duration.seconds(3)
 
-  /// Call when the writer has ended. Tries the disk a last time, delivers what is in memory as far as that goes, and
+  /// Call when the writer has ended. Delivers what is in memory as far as that goes, tries the disk a last time, and
   /// says what is lost.
   func finish() {
     isStopping.store(true, ordering: .releasing)
     search.raise()
+    let memory = state.withLock { $0.memory }
+    memory?.flush()
+    let deadline = SystemClock.boot.advanced(by: Self.lastDelivery)
+    while memory?.isDrained == false, SystemClock.boot < deadline { usleep(20_000) }
+    memory?.stopUplinks()
     if let thread = searcher.withLock({ $0.take() }) { thread.join() }
-    let state = state.withLock { $0 }
-    state.disk?.requestStop()
-    if let memory = state.memory {
-      memory.flush()
-      let deadline = SystemClock.boot.advanced(by: Self.lastDelivery)
-      while !memory.isDrained, SystemClock.boot < deadline { search.wait(timeout: .milliseconds(20)) }
-      memory.stopUplinks()
-    }
-    state.disk?.stopUplinks()
-    let lost = UInt64(state.absence?.held?.rowCount ?? 0) + (state.memory?.store.overallBooks.queued ?? 0)
+    let (disk, held) = state.withLock { ($0.disk, $0.absence?.held) }
+    disk?.stopUplinks()
+    let lost = UInt64(held?.rowCount ?? 0) + (memory?.store.overallBooks.queued ?? 0)
     if lost > 0 { JournalLog.line(.error, "\(lost) rows that were only in memory are lost") }
-    do throws(StoreError) { try state.disk?.store.close() } catch { JournalLog.line(.error, "\(error)") }
+    do throws(StoreError) { try disk?.store.close() } catch { JournalLog.line(.error, "\(error)") }
   }
 }

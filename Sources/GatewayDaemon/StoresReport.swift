@@ -104,12 +104,6 @@ extension Stores {
 
   var heartbeats: [Heartbeat] { depots.flatMap { $0.uplinks.map(\.heartbeat) } }
 
-  /// Has every forwarder send now; the rows that are queued.
-  func flush() -> UInt64 {
-    for depot in depots { depot.flush() }
-    return summary.books.queued
-  }
-
   /// The disk's store, and where there is none the one in memory.
   var shown: (store: DurableStore, isDisk: Bool)? {
     state.withLock { state in
@@ -150,7 +144,8 @@ extension Stores.State {
     let worst = all.max { $0.state.severity < $1.state.severity } ?? Forwarder.Status()
     return StatusSnapshot.Destination(
       name: name, state: worst.state, stored: books.stored, delivered: books.delivered, queued: books.queued,
-      evicted: books.evicted, quarantined: books.quarantined, lastSuccess: all.compactMap(\.lastSuccess).max(),
+      evicted: books.evicted, quarantined: books.quarantined,
+      lastSuccess: all.compactMap(\.lastSuccess).max(),
       lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn)
   }
 }

@@ -27,7 +27,8 @@ package enum StoreError: Error, Equatable, CustomStringConvertible, Sendable {
   }
 
   private static let awayCodes: Set<Int32> = [
-    ENOENT, EROFS, EIO, ENOSPC, EDQUOT, ENODEV, ENXIO, ENOMEDIUM, ESTALE, ETIMEDOUT, EUCLEAN, EBADMSG, ENOTCONN,
+    ENOENT, EROFS, EIO, ENOSPC, EDQUOT, ENODEV, ENXIO, ENOMEDIUM, ESTALE, ETIMEDOUT, EUCLEAN, EBADMSG,
+    ENOTCONN,
     ESHUTDOWN,
   ]
 }
