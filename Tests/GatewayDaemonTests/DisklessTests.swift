@@ -41,19 +41,20 @@ import Testing
     }
   }
 
-  /// Lets the polls end, and holds what was read against what the platform has: each reading once.
-  private func expectEveryReadingOnce(_ cabinet: Cabinet, streams: Int) throws {
+  /// Lets the polls end, and holds what was read against what the platform has: each reading once. `hasMore`: rows of
+  /// an earlier run's memory, which is in no books any more.
+  private func expectEveryReadingOnce(_ cabinet: Cabinet, streams: Int, hasMore: Bool = false) throws {
     try writeConfig(cabinet, every: "1h")
     #expect(try cabinet.control(["reload"]).code == 0)
     try cabinet.wait("every reading to be at the platform") {
       guard let books = cabinet.status()?["accounting"] else { return false }
       return books["pending"]?.unsignedInteger == 0
         && books["acquired"]?.unsignedInteger == cabinet.platform.stats.unique
-        && books["delivered"]?.unsignedInteger == cabinet.platform.stats.unique
+        && books["delivered"]?.unsignedInteger == books["stored"]?.unsignedInteger
     }
     let books = cabinet.status()?["accounting"]
     #expect(books?["ringDropped"]?.unsignedInteger == 0)
-    #expect(books?["stored"]?.unsignedInteger == cabinet.platform.stats.unique)
+    if !hasMore { #expect(books?["stored"]?.unsignedInteger == cabinet.platform.stats.unique) }
     let stats = cabinet.platform.stats
     #expect(stats.streams.count == streams && stats.holes == 0 && stats.rejected == 0)
   }
@@ -208,7 +209,7 @@ import Testing
     try waitForDisk(cabinet)
     // What was counted before this run is taken up once.
     #expect(try #require(cabinet.count("acquired")) > acquired)
-    try expectEveryReadingOnce(cabinet, streams: 3)
+    try expectEveryReadingOnce(cabinet, streams: 3, hasMore: true)
     #expect(try cabinet.stop() == 0)
   }
 }

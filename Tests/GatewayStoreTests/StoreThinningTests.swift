@@ -245,16 +245,19 @@ import Testing
     #expect(lost > 0 && store.overallBooks.damaged == lost && store.overallBooks.thinned == 0)
     #expect(try Self.content(Self.pending(store)) == content)
     for isLater in [false, true] {
-      if isLater {
-        let more = try Self.append(40, from: &number, to: store)
-        content.count += more.count
-        content.sum += more.sum
-      }
+      // Without a summary there is no room: the oldest rows go.
+      if isLater { _ = try Self.append(40, from: &number, to: store) }
+      content = try Self.content(Self.pending(store))
       let found = try Self.open(
-        MemoryDevice(hasLanded ? device.cache : device.medium), slots: 4, ["p", "late"], boot: bootB)
+        MemoryDevice(hasLanded ? device.cache : device.medium), slots: 4, boot: bootB)
       #expect(found.storedThrough == store.storedThrough)
-      for name in ["p", "late"] { #expect(try Self.content(Self.pending(found, name)) == content, "\(name)") }
-      expectBalance(found, ["p", "late"])
+      #expect(try Self.content(Self.pending(found)) == content)
+      expectBalance(found)
+    }
+    // Who comes later gets the summary or what it stands for.
+    if hasLanded {
+      let found = try Self.open(MemoryDevice(device.cache), slots: 4, ["p", "late"], boot: bootB)
+      #expect(try Self.content(Self.pending(found, "late")).count <= UInt64(number))
     }
     expectBalance(store)
     device.fault = { _ in nil }
