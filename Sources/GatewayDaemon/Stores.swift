@@ -35,7 +35,8 @@ final class Stores: Sendable {
     var evictedBefore: UInt64 = 0
   }
 
-  private static let memoryCapacity = 6 << 20
+  /// What a daemon of 20 MB may take more.
+  private static let memoryCapacity = 4 << 20
 
   let past: Past
   let state: Mutex<State>
