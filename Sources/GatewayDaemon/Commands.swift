@@ -17,24 +17,30 @@ final class Commands: ControlDelegate {
   func storeReport() -> StoreReport { gateway.storeReport }
 
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
-    begin(at: destination) { queue throws(SystemError) in try Export(queue, gateway: gateway.id) }
-      .map { $0 }
+    begin(at: destination) { queues throws(SystemError) in
+      try Export(queues.map(\.queue), gateway: gateway.id)
+    }.map { $0 }
   }
 
   func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows> {
-    begin(at: destination) { queue throws(SystemError) in DeliveryMark(runs, in: queue) }.map { $0 }
+    begin(at: destination) { queues throws(SystemError) in
+      DeliveryMark(
+        queues.map { queue in
+          DeliveryMark.Part(runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue)
+        })
+    }.map { $0 }
   }
 
   private func begin<Work: Carrying>(
-    at destination: String?, _ make: (UnionQueue) throws(SystemError) -> Work
+    at destination: String?, _ make: ([Stores.CarriedQueue]) throws(SystemError) -> Work
   ) -> CarryAnswer<Work> {
-    let queues = gateway.queues
-    let wanted = queues.filter { $0.name == destination ?? $0.name }
+    let names = gateway.destinations
+    let wanted = names.filter { $0 == destination ?? $0 }
     guard !wanted.isEmpty, destination != DeliveryLedger.nobody else {
-      return .unknown(known: queues.map(\.name).filter { $0 != DeliveryLedger.nobody })
+      return .unknown(known: names.filter { $0 != DeliveryLedger.nobody })
     }
     do throws(SystemError) {
-      let work = try make(UnionQueue(wanted.map(\.queue)))
+      let work = try make(gateway.stores.queues(of: wanted))
       return try gateway.carryDesk.start(work) ? .begun(work) : .busy("another export goes on")
     } catch {
       return .busy("\(error)")

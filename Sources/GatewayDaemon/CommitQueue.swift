@@ -17,10 +17,13 @@ final class PendingCommit: @unchecked Sendable {
   let time: Timestamp
   /// The first of its pipeline: what went before does not say which windows are open now.
   let beginsPipeline: Bool
+  /// Its state says what earlier runs counted too: without that it is nothing for the disk.
+  let knowsPast: Bool
 
   init(
     payload: consuming ByteBuffer, journal: consuming ByteBuffer, checkpoint: consuming ByteBuffer,
-    firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool
+    firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool,
+    knowsPast: Bool = true
   ) {
     rowBytes = payload.count
     self.payload = payload
@@ -31,6 +34,7 @@ final class PendingCommit: @unchecked Sendable {
     self.catalogue = catalogue
     self.time = time
     self.beginsPipeline = beginsPipeline
+    self.knowsPast = knowsPast
   }
 
   /// Puts one of the two forms of the state behind the rows.
@@ -40,6 +44,25 @@ final class PendingCommit: @unchecked Sendable {
       checkpoint.withBytes { payload.append($0) }
     } else {
       journal.withBytes { payload.append($0) }
+    }
+  }
+
+  /// The rows without the state, in pieces of at most `limit` bytes each.
+  func rowsInPieces(ofAtMost limit: Int) throws(RowCodecError) -> [(bytes: [UInt8], rowCount: Int)] {
+    payload.truncate(to: rowBytes)
+    if rowBytes <= limit { return [(payload.copyBytes(), rowCount)] }
+    return try payload.withBytes { bytes throws(RowCodecError) in
+      var pieces: [(bytes: [UInt8], rowCount: Int)] = []
+      var decoder = RowDecoder(bytes, rowCount: rowCount)
+      var encoder = RowEncoder()
+      while let row = try decoder.next() {
+        encoder.append(row)
+        guard encoder.bytes.count > limit - RowEncoder.longestRow else { continue }
+        pieces.append((encoder.bytes.copyBytes(), encoder.rowCount))
+        encoder.removeAll()
+      }
+      if encoder.rowCount > 0 { pieces.append((encoder.bytes.copyBytes(), encoder.rowCount)) }
+      return pieces
     }
   }
 

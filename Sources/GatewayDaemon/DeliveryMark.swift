@@ -7,20 +7,22 @@ internal import Synchronization
 /// exported, under another stream: a power cut can cost the end of the log. So every row's stream is read
 /// from the medium first, on a thread of its own.
 final class DeliveryMark: MarkedRows, Carrying {
+  /// What lies in one store.
+  struct Part: Sendable {
+    var runs: [ExportedRun]
+    var queue: any DeliveryQueue
+  }
+
   private struct State {
     var result = MarkResult()
     var isCancelled = false
     var hasEnded = false
   }
 
-  private let queue: any DeliveryQueue
-  private let runs: [ExportedRun]
+  private let parts: [Part]
   private let state = Mutex(State())
 
-  init(_ runs: [ExportedRun], in queue: any DeliveryQueue) {
-    self.runs = runs
-    self.queue = queue
-  }
+  init(_ parts: [Part]) { self.parts = parts }
 
   var result: MarkResult? { state.withLock { $0.hasEnded ? $0.result : nil } }
 
@@ -29,11 +31,13 @@ final class DeliveryMark: MarkedRows, Carrying {
   var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
   func run() {
-    for run in runs where !state.withLock({ $0.isCancelled }) { mark(run) }
+    for part in parts {
+      for run in part.runs where !state.withLock({ $0.isCancelled }) { mark(run, in: part.queue) }
+    }
     state.withLock { $0.hasEnded = true }
   }
 
-  private func mark(_ run: ExportedRun) {
+  private func mark(_ run: ExportedRun, in queue: any DeliveryQueue) {
     let last = min(run.rows.upperBound, queue.storedThrough)
     var refused = run.rows.upperBound - max(last, run.rows.lowerBound - 1)
     var next = run.rows.lowerBound
@@ -51,17 +55,17 @@ final class DeliveryMark: MarkedRows, Carrying {
         } else if let before = right, before.upperBound + 1 == rows.lowerBound {
           right = before.lowerBound...rows.upperBound
         } else {
-          settle(right)
+          settle(right, in: queue)
           right = rows
         }
         next = rows.upperBound + 1
       }
     }
-    settle(right)
+    settle(right, in: queue)
     state.withLock { $0.result.refused += refused }
   }
 
-  private func settle(_ rows: ClosedRange<UInt64>?) {
+  private func settle(_ rows: ClosedRange<UInt64>?, in queue: any DeliveryQueue) {
     guard let rows else { return }
     queue.acknowledge(rows, as: .delivered)
     state.withLock { $0.result.marked += rows.upperBound - rows.lowerBound + 1 }

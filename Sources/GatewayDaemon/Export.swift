@@ -4,7 +4,7 @@ internal import GatewaySystem
 internal import GatewayUplink
 internal import Synchronization
 
-/// One walk through the undelivered rows, for `gatewayctl export`. Promises: it settles nothing; reads on a
+/// One walk through the undelivered rows of all stores, for `gatewayctl export`. Promises: it settles nothing; reads on a
 /// thread of its own, so that neither a slow disk nor a slow client holds anybody up; holds at most `room`
 /// batches in memory; ends with the last row that was stored when it began.
 final class Export: ExportedBatches, Carrying {
@@ -21,14 +21,15 @@ final class Export: ExportedBatches, Carrying {
     var hasEnded = false
   }
 
-  private let queue: any DeliveryQueue
+  private let queues: [any DeliveryQueue]
   private let gateway: String
   private let state = Mutex(State())
   /// Raised when a batch was taken, and to cancel.
   private let taken: EventSignal
 
-  init(_ queue: any DeliveryQueue, gateway: String) throws(SystemError) {
-    self.queue = queue
+  /// A queue for each store.
+  init(_ queues: [any DeliveryQueue], gateway: String) throws(SystemError) {
+    self.queues = queues
     self.gateway = gateway
     taken = try EventSignal()
   }
@@ -51,11 +52,11 @@ final class Export: ExportedBatches, Carrying {
   var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
   func run() {
-    walk()
+    for queue in queues { walk(queue) }
     state.withLock { $0.hasEnded = true }
   }
 
-  private func walk() {
+  private func walk(_ queue: any DeliveryQueue) {
     let end = queue.storedThrough
     var builder = BatchBuilder(
       DestinationConfig(

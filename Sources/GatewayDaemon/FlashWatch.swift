@@ -29,11 +29,12 @@ final class FlashWatch: Sendable {
     lookAtLife(now)
   }
 
-  func look(at store: DurableStore) {
+  /// nil while there is no store on the medium.
+  func look(at store: DurableStore?) {
     let now = SystemClock.boot
     let (needsSample, needsLife) = state.withLock { (now >= $0.nextSample, now >= $0.nextLife) }
     if needsLife { lookAtLife(now) }
-    if needsSample { sample(store.usage, now) }
+    if needsSample, let store { sample(store.usage, now) }
   }
 
   private func lookAtLife(_ now: BootTime) {
@@ -63,15 +64,22 @@ final class FlashWatch: Sendable {
   /// Rows are to be stored no more often than this.
   var leastCommitInterval: Duration { life?.state ?? .ok == .ok ? .zero : FlashLife.stretchedCommit }
 
-  func report(of store: DurableStore, _ config: StoreConfig, fault: String?) -> StoreReport {
+  func report(of stores: Stores, _ config: StoreConfig, fault: String?) -> StoreReport {
     let now = SystemClock.moment
-    let usage = store.usage
-    sample(usage, now.boot)
-    let inspection = store.inspection
+    let shown = stores.shown
+    let usage = shown?.store.usage
+    // What memory takes wears nothing.
+    let isOnMedium = shown?.isDisk == true
+    if isOnMedium, let usage { sample(usage, now.boot) }
+    let inspection = shown?.store.inspection
     return StoreReport(
-      capacity: usage.capacity, used: usage.used, oldest: usage.oldest, now: now.time, commits: usage.commits,
-      bytesWritten: usage.bytesWritten, fault: fault ?? usage.fault, segments: inspection.segments,
-      destinations: inspection.destinations, rate: StoreReport.Rate(rate), budget: config.flash, life: life,
+      capacity: usage?.capacity ?? config.capacity, used: usage?.used ?? 0, oldest: usage?.oldest,
+      now: now.time,
+      commits: usage?.commits ?? 0, bytesWritten: isOnMedium ? usage?.bytesWritten ?? 0 : 0, fault: fault,
+      segments: inspection?.segments
+        ?? StoreReport.Segments(slotBytes: 0, total: 0, used: 0, free: 0, failed: 0),
+      destinations: inspection?.destinations ?? [], rate: StoreReport.Rate(rate), budget: config.flash,
+      life: life,
       commitInterval: max(config.commit, leastCommitInterval).seconds)
   }
 }

@@ -1,12 +1,22 @@
 internal import GatewayCore
+internal import GatewayStore
 
 extension Pipeline.Remainder {
+  /// What the disk's newest segments say of the run before.
+  init(takenFrom store: DurableStore) {
+    var replay = PipelineReplay()
+    store.replayNewest { commit, catalogue in replay.apply(commit, catalogue: catalogue) }
+    self.init(state: replay.state, nextSeq: store.storedThrough + 1)
+  }
+
   /// Closes the windows that a configuration cannot go on with, because it does not have their points any more
   /// or has them with another window or unit: under the names that they were measured with. Returns the commit
   /// that stores their rows, to be queued before the pipeline goes on from what is left here; nil when there
   /// are none. Its state holds the windows that stay open, and the
   /// totals: a power cut may come before the next commit.
-  mutating func closeLeftovers(of catalogue: Catalogue, at time: Timestamp) -> PendingCommit? {
+  mutating func closeLeftovers(
+    of catalogue: Catalogue, at time: Timestamp, knowsPast: Bool = true
+  ) -> PendingCommit? {
     var probe = WindowAggregator(points: catalogue.points, startedAt: time)
     let leftovers = Set(state.restore(into: &probe, points: catalogue.points).map(\.point.name))
     guard !leftovers.isEmpty else { return nil }
@@ -32,6 +42,7 @@ extension Pipeline.Remainder {
     nextSeq += UInt64(count)
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
-      firstSeq: firstSeq, rowCount: count, catalogue: before, time: time, beginsPipeline: true)
+      firstSeq: firstSeq, rowCount: count, catalogue: before, time: time, beginsPipeline: true,
+      knowsPast: knowsPast)
   }
 }

@@ -30,6 +30,8 @@ final class Pipeline: Sendable {
     var nextSeq: UInt64
     /// The catalogue's pulse points, whose totals go behind each commit.
     var pulses: [PulsePoint] = []
+    /// What earlier runs counted, where the disk has not said it yet.
+    var past = Past(PulseTotals(), isKnown: true)
   }
 
   struct PulsePoint: Sendable {
@@ -107,7 +109,8 @@ private struct PipelineWorker: ~Copyable {
   private let live: LiveTable
   private let commitInterval: Duration
   var leastInterval = Duration.zero
-  private let base: PipelineState.Books
+  private let past: Past
+  private var base: PipelineState.Books
   private var drained: UInt64 = 0
   private var committedBooks: PipelineState.Books
   private let pulses: [Pipeline.PulsePoint]
@@ -127,6 +130,7 @@ private struct PipelineWorker: ~Copyable {
     self.queue = queue
     self.live = live
     commitInterval = setup.commitInterval
+    past = setup.past
     base = setup.state.books
     committedBooks = setup.state.books
     pulses = setup.pulses
@@ -191,6 +195,10 @@ private struct PipelineWorker: ~Copyable {
 
   /// Hands over what there is; nothing is written when nothing was read.
   private mutating func commit(at time: Timestamp) {
+    if let earlier = past.takeUp() {
+      base.acquired += earlier.acquired
+      base.ringDropped += earlier.ringDropped
+    }
     let books = books
     // Read after the rings were: no total that a row says is above what is kept.
     let totals = pulses.map(\.counter.total)
@@ -211,7 +219,7 @@ private struct PipelineWorker: ~Copyable {
     queue.push(
       PendingCommit(
         payload: payload, journal: journalState, checkpoint: checkpoint, firstSeq: firstSeq, rowCount: count,
-        catalogue: catalogue, time: time, beginsPipeline: !hasCommitted))
+        catalogue: catalogue, time: time, beginsPipeline: !hasCommitted, knowsPast: past.isKnown))
     hasCommitted = true
     firstSeq += UInt64(count)
     journal.removeAll()

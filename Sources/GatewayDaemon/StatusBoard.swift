@@ -13,6 +13,8 @@ enum StatusBoard {
     var accounting: StatusSnapshot.Accounting
     /// Rows evicted or destroyed in this run.
     var lostSinceStart: UInt64
+    /// Rows that only memory has.
+    var inMemory: UInt64
     var destinations: [StatusSnapshot.Destination]
     /// What the medium says of its wear.
     var flash: FlashLife?
@@ -28,6 +30,9 @@ enum StatusBoard {
     }
     var verdict = Verdict()
     verdict.judge(store: inputs.store)
+    if inputs.store.fault == nil && inputs.inMemory > 0 {
+      verdict.note(.warning, "\(inputs.inMemory) rows are in memory only, from when the disk was away")
+    }
     if inputs.lostSinceStart > 0 {
       verdict.note(
         .warning,

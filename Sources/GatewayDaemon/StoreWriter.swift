@@ -3,15 +3,15 @@ internal import GatewayStore
 internal import GatewaySystem
 internal import Synchronization
 
-/// The disk's thread: commits from the queue into the store, one at a time. A commit that the medium refuses
-/// stays in the queue and is tried again every second, so a fault costs no row while there is memory.
+/// The writing thread: commits from the queue into the stores, one at a time. What neither the disk nor memory takes
+/// stays in the queue and is tried again every second.
 final class StoreWriter: Sendable {
   private static let evictionInterval = Duration.seconds(60)
   private static let retryInterval = Duration.seconds(1)
   /// The journal of windowed readings is replaced by a checkpoint when it has cost this many times as much.
   private static let journalFactor = 8
 
-  private let store: DurableStore
+  private let stores: Stores
   private let queue: CommitQueue
   private let heartbeat: Heartbeat
   private let retry: EventSignal
@@ -21,14 +21,14 @@ final class StoreWriter: Sendable {
   private let retention = Mutex<Duration?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
 
-  init(store: DurableStore, queue: CommitQueue, heartbeat: Heartbeat) throws(SystemError) {
-    self.store = store
+  init(stores: Stores, queue: CommitQueue, heartbeat: Heartbeat) throws(SystemError) {
+    self.stores = stores
     self.queue = queue
     self.heartbeat = heartbeat
     retry = try EventSignal()
   }
 
-  /// Why the last commit could not be written; nil when it was.
+  /// Why the last commit could be put nowhere; nil when it was.
   var fault: String? { currentFault.withLock { $0 } }
 
   func start() throws(SystemError) {
@@ -39,7 +39,7 @@ final class StoreWriter: Sendable {
   /// How long rows are kept from now on.
   func retain(_ age: Duration?) { retention.withLock { $0 = age } }
 
-  /// Ends when the queue is empty and closed; a medium that refuses to write is then tried only once more.
+  /// Ends when the queue is empty and closed; what nobody takes is then tried only once more.
   func finish() {
     stopping.store(true, ordering: .releasing)
     queue.close()
@@ -50,7 +50,8 @@ final class StoreWriter: Sendable {
   }
 
   private func run() {
-    var journalBytes = 0
+    // Since the disk's last checkpoint; nil: it lacks some.
+    var journalBytes: Int? = 0
     var nextEviction = SystemClock.boot
     while !queue.isFinished {
       heartbeat.beat()
@@ -58,17 +59,13 @@ final class StoreWriter: Sendable {
         nextEviction = SystemClock.boot.advanced(by: Self.evictionInterval)
         evictOldRows()
       }
+      stores.endMemoryIfDrained()
       guard let commit = queue.first(timeout: Self.retryInterval) else {
-        store.writeLedgerIfDue(at: SystemClock.time)
-        store.extendOneSlot()
+        stores.useIdleTime(at: SystemClock.time)
         continue
       }
-      let usesCheckpoint = needsCheckpoint(commit, journalBytes)
-      if write(commit, usesCheckpoint: usesCheckpoint) {
-        journalBytes = usesCheckpoint ? 0 : journalBytes + commit.journal.count
+      if take(commit, &journalBytes) {
         queue.removeFirst()
-        store.packOldSegments()
-        store.thinOldRows()
       } else if stopping.load(ordering: .acquiring) {
         return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")
       } else {
@@ -81,28 +78,49 @@ final class StoreWriter: Sendable {
   private func evictOldRows() {
     guard let age = retention.withLock({ $0 }), SystemClock.isSynchronized else { return }
     let cutoff = Timestamp(microseconds: SystemClock.time.microseconds - age.microseconds)
-    do throws(StoreError) {
-      try store.evict(storedBefore: cutoff)
-    } catch {
-      JournalLog.write(.error, kind: "store", "\(error)")
+    for depot in stores.depots {
+      do throws(StoreError) {
+        try depot.store.evict(storedBefore: cutoff)
+      } catch {
+        JournalLog.write(.error, kind: "store", "\(error)")
+      }
     }
   }
 
-  private func needsCheckpoint(_ commit: PendingCommit, _ journalBytes: Int) -> Bool {
+  /// False when neither the disk nor memory has it now.
+  private func take(_ commit: PendingCommit, _ journalBytes: inout Int?) -> Bool {
+    guard let disk = stores.disk(for: commit) else {
+      journalBytes = nil
+      return keepInMemory(commit)
+    }
+    let usesCheckpoint = journalBytes.map { needsCheckpoint(commit, disk, $0) } ?? true
+    do throws(StoreError) {
+      try disk.append(commit, usesCheckpoint: usesCheckpoint)
+      journalBytes = usesCheckpoint ? 0 : (journalBytes ?? 0) + commit.journal.count
+      currentFault.withLock { $0 = nil }
+    } catch {
+      journalBytes = nil
+      stores.hold(commit, error)
+    }
+    return true
+  }
+
+  private func needsCheckpoint(_ commit: PendingCommit, _ disk: DurableStore, _ journalBytes: Int) -> Bool {
     if commit.beginsPipeline || journalBytes > Self.journalFactor * commit.checkpoint.count { return true }
     let withJournal = commit.rowBytes + commit.journal.count
     let withCheckpoint = commit.rowBytes + commit.checkpoint.count
     return DurableStore.bytesOnMedium(payload: withCheckpoint)
       <= DurableStore.bytesOnMedium(payload: withJournal)
-      || store.nextAppendNeedsCheckpoint(payload: withJournal, catalogue: commit.catalogue)
+      || disk.nextAppendNeedsCheckpoint(payload: withJournal, catalogue: commit.catalogue)
   }
 
-  private func write(_ commit: PendingCommit, usesCheckpoint: Bool) -> Bool {
-    commit.setState(usesCheckpoint: usesCheckpoint)
-    do throws(StoreError) {
-      try commit.payload.withBytes { payload throws(StoreError) in
-        try store.append(
-          payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time)
+  /// The rows alone: no start reads what is there, and the disk's next commit brings all the state.
+  private func keepInMemory(_ commit: PendingCommit) -> Bool {
+    guard commit.rowCount > 0 else { return true }
+    do {
+      guard let memory = try stores.memory(for: commit.catalogue) else { return false }
+      for piece in try commit.rowsInPieces(ofAtMost: memory.maximumPayload) {
+        try memory.append(piece.bytes, rowCount: piece.rowCount, of: commit)
       }
       currentFault.withLock { $0 = nil }
       return true
@@ -111,5 +129,31 @@ final class StoreWriter: Sendable {
       currentFault.withLock { $0 = "\(error)" }
       return false
     }
+  }
+}
+
+extension DurableStore {
+  /// On the thread that writes this store, with one form of the state.
+  func append(_ commit: PendingCommit, usesCheckpoint: Bool) throws(StoreError) {
+    commit.setState(usesCheckpoint: usesCheckpoint)
+    try commit.payload.withBytes { payload throws(StoreError) in
+      try append(
+        payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time)
+    }
+    makeRoom()
+  }
+
+  /// Some of its rows, without state.
+  fileprivate func append(_ rows: [UInt8], rowCount: Int, of commit: PendingCommit) throws(StoreError) {
+    try rows.span.bytes.withUnsafeBytes { rows throws(StoreError) in
+      try append(payload: rows, rowCount: rowCount, catalogue: commit.catalogue, time: commit.time)
+    }
+    makeRoom()
+  }
+
+  /// After each commit.
+  private func makeRoom() {
+    packOldSegments()
+    thinOldRows()
   }
 }

@@ -57,7 +57,7 @@ package final class DurableStore: Sendable {
   let knownCatalogues = Mutex<[Catalogue]>([])
 
   /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
-  /// medium that it may use. Throws `busy`, `unusable` or `newer`, never for damage.
+  /// medium that it may use. Throws `busy`, `unusable`, `away` or `newer`, never for damage.
   package static func open(
     directory path: String, capacity: Int, destinations: [String], boot: BootID, mark: StoredMark
   ) throws(StoreError) -> DurableStore {
@@ -85,8 +85,9 @@ package final class DurableStore: Sendable {
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
       destinations: destinations, boot: boot, mark: mark)
     if case .failure(let error) = directory.synchronize() {
-      throw .unusable(
-        "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))")
+      throw .refused(
+        "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))",
+        code: error.code)
     }
     return store
   }

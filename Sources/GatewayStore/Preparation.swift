@@ -41,9 +41,9 @@ struct Preparation {
   }
 
   private static func unprepared(_ error: Errno, bytes: Int) -> StoreError {
-    .unusable(
+    .refused(
       "cannot prepare store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code));"
-        + " its file system must be writable and have room for \(bytes >> 20) MiB")
+        + " its file system must be writable and have room for \(bytes >> 20) MiB", code: error.code)
   }
 
   struct Start {

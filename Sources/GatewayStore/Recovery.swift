@@ -226,7 +226,8 @@ struct Recovery {
 
   /// Whether a file without any sign of us holds nothing, and is not somebody else's: all of it is zero, save
   /// the first block where a power cut ended the writing of the superblock, which comes last when a store is
-  /// made. Throws `unusable` when it cannot be read: then it may well be ours.
+  /// made. Throws `away` or `unusable` when it cannot be read: then it may well
+  /// be ours.
   func isBlank(_ device: any BlockDevice) throws(StoreError) -> Bool {
     let piece = 64 << 10
     var bytes = [UInt8](repeating: 0, count: piece)
@@ -235,7 +236,8 @@ struct Recovery {
       switch bytes.withUnsafeMutableBytes({ device.read(into: $0, at: offset) }) {
       case .success(let count): if bytes[..<count].contains(where: { $0 != 0 }) { return false }
       case .failure(let error):
-        throw .unusable("cannot read \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")
+        throw .refused(
+          "cannot read \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))", code: error.code)
       }
     }
     return true

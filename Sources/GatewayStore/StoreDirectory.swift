@@ -16,7 +16,7 @@ final class StoreDirectory: Sendable {
     lock = try Self.openPlainFile("lock", in: directory, path: path)
     if case .failure(let error) = retrying({ flock(lock.number, LOCK_EX | LOCK_NB) }) {
       guard error.code == EWOULDBLOCK else {
-        throw .unusable("cannot lock \"\(path)/lock\": \(SystemError.text(error.code))")
+        throw .refused("cannot lock \"\(path)/lock\": \(SystemError.text(error.code))", code: error.code)
       }
       throw .busy("cannot lock \"\(path)/lock\": another gatewayd runs on this state directory")
     }
@@ -28,9 +28,9 @@ final class StoreDirectory: Sendable {
       // The dot: the directory itself may be a symbolic link, systemd makes one for DynamicUser=.
       directory = try FileDescriptor.open("\(path)/.", O_RDONLY | O_DIRECTORY)
     } catch {
-      throw .unusable(
+      throw .refused(
         "cannot use state directory \"\(path)\": \(SystemError.text(error.code));"
-          + " make it a directory that belongs to the gateway's user")
+          + " make it a directory that belongs to the gateway's user", code: error.code)
     }
     var status = stat()
     guard fstat(directory.number, &status) == 0, status.st_mode & S_IWOTH == 0 else {
@@ -53,7 +53,7 @@ final class StoreDirectory: Sendable {
       file = try FileDescriptor.open(name, O_RDWR | O_CREAT | O_NONBLOCK, at: directory.number)
     } catch {
       let cause = error.code == ELOOP ? "it is a symbolic link; remove it" : SystemError.text(error.code)
-      throw .unusable("cannot open \"\(path)/\(name)\": \(cause)")
+      throw .refused("cannot open \"\(path)/\(name)\": \(cause)", code: error.code)
     }
     var status = stat()
     guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1,
@@ -75,7 +75,8 @@ final class StoreDirectory: Sendable {
       if fstatat(directory.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { continue }
       guard renameat(directory.number, StoreFormat.fileName, directory.number, name) == 0 else {
         let code = errno
-        throw .unusable("cannot rename \"\(path)/\(StoreFormat.fileName)\": \(SystemError.text(code))")
+        throw .refused(
+          "cannot rename \"\(path)/\(StoreFormat.fileName)\": \(SystemError.text(code))", code: code)
       }
       _ = synchronize()
       return name

@@ -140,11 +140,14 @@ extension DurableStore {
     }
   }
 
-  /// The numbers of a summary that was refused go with it: its bytes may be on the medium all the same, and must never
-  /// be taken for other rows.
-  private func giveUp(_ numbers: ClosedRange<UInt64>) {
-    shared.withLock { $0.ledger.store(through: numbers.upperBound) }
-    evict(RangeSet(Range(numbers)), byDamage: true)
+  /// The medium refused a summary and may have it all the same. Its numbers must not name other rows then, so they go
+  /// with it; what it stands for is still there. No segment is begun before the ledger says so.
+  private func giveUp(_ summary: ClosedRange<UInt64>) {
+    shared.withLock { shared in
+      shared.ledger.store(through: summary.upperBound)
+      shared.ledger.evict(summary, byDamage: true)
+      shared.ledgerIsDirty = true
+    }
   }
 
   private func evict(_ rows: RangeSet<UInt64>, byDamage: Bool) {

@@ -16,6 +16,8 @@ package final class Signals: Sendable {
     pthread_sigmask(SIG_BLOCK, &mask, nil)
     // A peer that closes its end is a result of write(2), not the end of the process.
     Glibc.signal(SIGPIPE, SIG_IGN)
+    // So is a file that may not grow.
+    Glibc.signal(SIGXFSZ, SIG_IGN)
     let number = signalfd(-1, &mask, Int32(SFD_CLOEXEC) | Int32(SFD_NONBLOCK))
     let code = errno
     guard number >= 0 else { throw SystemError("cannot wait for signals", code: code) }

@@ -53,7 +53,9 @@ final class Cabinet {
 
   var configPath: String { "\(directory)/gateway.yaml" }
   var socketPath: String { "\(directory)/control.sock" }
-  var statePath: String { "\(directory)/state" }
+  /// Where the state is, below `directory`.
+  var place = "state"
+  var statePath: String { "\(directory)/\(place)" }
 
   /// Where the programs are: beside the test bundle, or where `GATEWAY_BINARIES` says.
   static func program(_ name: String) throws -> String {

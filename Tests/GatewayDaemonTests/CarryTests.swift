@@ -54,7 +54,7 @@ import Testing
   }
 
   private func mark(_ runs: [ExportedRun], _ queue: CarryQueue) -> MarkResult? {
-    let mark = DeliveryMark(runs, in: queue)
+    let mark = DeliveryMark([DeliveryMark.Part(runs: runs, queue: queue)])
     mark.run()
     return mark.result
   }
@@ -83,11 +83,11 @@ import Testing
 
   @Test func anExportHoldsTwoBatchesAndSettlesNothing() throws {
     let queue = CarryQueue(stored: 10_000)
-    let export = try Export(queue, gateway: "cabinet")
+    let export = try Export([queue], gateway: "cabinet")
     let desk = CarryDesk()
     #expect(try desk.start(export))
     // A second one has to wait.
-    #expect(try !desk.start(Export(queue, gateway: "cabinet")))
+    #expect(try !desk.start(Export([queue], gateway: "cabinet")))
     var seen: [ClosedRange<UInt64>] = []
     while export.lostRows == nil {
       guard let batch = export.take() else {
@@ -106,7 +106,7 @@ import Testing
   }
 
   @Test func anExportThatNobodyTakesEndsWhenItIsCancelled() throws {
-    let export = try Export(CarryQueue(stored: 10_000), gateway: "cabinet")
+    let export = try Export([CarryQueue(stored: 10_000)], gateway: "cabinet")
     let desk = CarryDesk()
     #expect(try desk.start(export))
     while export.take() == nil { usleep(100) }
@@ -117,7 +117,7 @@ import Testing
   @Test func rowsThatAreDestroyedAreCountedAndPassedOver() throws {
     let queue = CarryQueue(stored: 100)
     queue.destroy(31...40)
-    let export = try Export(queue, gateway: "cabinet")
+    let export = try Export([queue], gateway: "cabinet")
     let desk = CarryDesk()
     #expect(try desk.start(export))
     var seen: [ClosedRange<UInt64>] = []

@@ -270,7 +270,7 @@ import Testing
     #expect(wrong.1.contains("\(cabinet.configPath):1:15: "), "\(wrong.1)")
     try cabinet.writeUsualConfig()
     #expect(try run(["--config", cabinet.configPath, "--check"]).0 == 0)
-    #expect(try run(["--config", cabinet.configPath, "--state", "/proc/nowhere/state"]).0 == 73)
+    #expect(try run(["--config", cabinet.configPath, "--state", cabinet.configPath + "/state"]).0 == 73)
     try cabinet.startAndWait()
     let second = try run([
       "--config", cabinet.configPath, "--state", cabinet.statePath, "--socket", cabinet.directory + "/2.sock",

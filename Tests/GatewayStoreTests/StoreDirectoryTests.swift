@@ -131,8 +131,8 @@ import Testing
     _ = try open()
   }
 
-  @Test func aDirectoryThatIsMissingOrOpenToAllIsRefused() throws {
-    guard case .unusable = error({ _ = try StoreDirectory("\(directory.path)/none") }) else {
+  @Test func aDirectoryThatIsMissingIsAwayAndOneOpenToAllIsRefused() throws {
+    guard case .away = error({ _ = try StoreDirectory("\(directory.path)/none") }) else {
       return #expect(Bool(false))
     }
     chmod(directory.path, 0o777)

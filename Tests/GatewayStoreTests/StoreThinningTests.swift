@@ -227,6 +227,47 @@ import Testing
     #expect(try Self.content(Self.pending(store, "later")) == content)
   }
 
+  /// Its bytes may be there and be found at a start: then no other rows may have got its numbers meanwhile.
+  @Test(arguments: [false, true]) func aSummaryThatWasRefusedGivesItsNumbersToNobody(hasLanded: Bool) throws {
+    let device = MemoryDevice()
+    var store = try Self.open(device, slots: 4)
+    var number = 0
+    var content = try Self.fill(store, 4, from: &number)
+    let last = store.storedThrough
+    // The ledger goes first.
+    var synchronizations = 0
+    device.fault = { call in
+      if call == .synchronize { synchronizations += 1 }
+      return call == .synchronize && synchronizations == 2 ? 5 : nil
+    }
+    store.thinOldRows()
+    let lost = store.storedThrough - last
+    #expect(lost > 0 && store.overallBooks.damaged == lost && store.overallBooks.thinned == 0)
+    #expect(try Self.content(Self.pending(store)) == content)
+    for isLater in [false, true] {
+      // Without a summary there is no room: the oldest rows go.
+      if isLater { _ = try Self.append(40, from: &number, to: store) }
+      content = try Self.content(Self.pending(store))
+      let found = try Self.open(
+        MemoryDevice(hasLanded ? device.cache : device.medium), slots: 4, boot: bootB)
+      #expect(found.storedThrough == store.storedThrough)
+      #expect(try Self.content(Self.pending(found)) == content)
+      expectBalance(found)
+    }
+    // Who comes later gets the summary or what it stands for.
+    if hasLanded {
+      let found = try Self.open(MemoryDevice(device.cache), slots: 4, ["p", "late"], boot: bootB)
+      #expect(try Self.content(Self.pending(found, "late")).count <= UInt64(number))
+    }
+    expectBalance(store)
+    device.fault = { _ in nil }
+    store.thinOldRows()
+    #expect(store.overallBooks.thinned > 0)
+    #expect(try Self.content(Self.pending(store)) == content)
+    store = try Self.open(MemoryDevice(device.medium), slots: 4, boot: bootB)
+    #expect(try Self.content(Self.pending(store)) == content)
+  }
+
   @Test func aReplayPassesSummariesBy() throws {
     let device = MemoryDevice()
     var store = try Self.open(device, slots: 4)

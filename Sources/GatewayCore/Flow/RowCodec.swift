@@ -74,6 +74,9 @@ package struct RowEncoder: ~Copyable, Sendable {
   package private(set) var rowCount = 0
   private var context = RowCodec.Context()
 
+  /// Bytes that one row takes at most.
+  package static var longestRow: Int { RowCodec.longestRow }
+
   package init() {}
 
   /// Starts over, keeping the memory.

@@ -51,6 +51,8 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case eventStorm = 42
   /// More edges came than could be taken: the total is too low.
   case edgesLost = 43
+  /// What earlier runs counted is not known while the disk is away: the total is too low.
+  case totalIncomplete = 44
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
@@ -84,6 +86,7 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .lineRefused: "line-refused"
     case .eventStorm: "event-storm"
     case .edgesLost: "edges-lost"
+    case .totalIncomplete: "total-incomplete"
     }
   }
 }

@@ -105,17 +105,24 @@ struct LineTracker {
   private mutating func sayTotal(into output: inout ReadingRoom) {
     guard let counter else { return }
     let scale = point.line.scale
+    // Asked first: what is added to it meanwhile is missing in no total that is called good.
+    let isComplete = counter.isComplete
     let total = counter.total
-    say(scale.isIdentity ? .unsigned(total) : .double(scale.apply(total)), at: output.now, into: &output)
+    say(
+      scale.isIdentity ? .unsigned(total) : .double(scale.apply(total)), at: output.now,
+      isComplete: isComplete,
+      into: &output)
   }
 
-  private mutating func say(_ value: Value, at time: MonotonicTime, into output: inout ReadingRoom) {
+  private mutating func say(
+    _ value: Value, at time: MonotonicTime, isComplete: Bool = true, into output: inout ReadingRoom
+  ) {
     lastSaid = max(lastSaid, time)
     // A level is right again as soon as it was looked at.
-    let isUncertain = hasLost && point.line.mode != .level
-    hasLost = false
+    let hasLost = hasLost && point.line.mode != .level
+    self.hasLost = false
     output.append(
-      point.index, at: lastSaid, value: value, quality: isUncertain ? .uncertain : .good,
-      reason: isUncertain ? .edgesLost : .none)
+      point.index, at: lastSaid, value: value, quality: hasLost || !isComplete ? .uncertain : .good,
+      reason: hasLost ? .edgesLost : isComplete ? .none : .totalIncomplete)
   }
 }

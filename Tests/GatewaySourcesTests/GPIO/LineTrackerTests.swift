@@ -10,7 +10,7 @@ import Testing
     let counter: PulseCounter?
     private var number: UInt64 = 0
 
-    init(_ line: GPIOLine, isActive: Bool = false) {
+    init(_ line: GPIOLine, isActive: Bool = false, totals: PulseTotals = PulseTotals()) {
       var config = GatewayConfig(
         id: "c", buses: [BusConfig(name: "io", link: .gpio(chip: "/dev/gpiochip0"))], devices: [],
         destinations: [])
@@ -18,7 +18,7 @@ import Testing
         DeviceConfig(name: "d", bus: "io", points: [PointConfig(name: "p", place: .line(line))])
       ]
       let point = GPIOPlan(bus: "io", of: config).points[0]
-      counter = line.mode == .pulse ? PulseCounter() : nil
+      counter = line.mode == .pulse ? totals.counter("d.p") : nil
       tracker = LineTracker(point, counter: counter)
       tracker.begin(isActive: isActive, at: at(0))
     }
@@ -125,6 +125,21 @@ import Testing
       line.take(edges.map { (start + $0.0, $0.1) }, at: at(start + 50))
     }
     #expect(values(line.look(at: at(20_000), true).readings) == [.unsigned(100)])
+  }
+
+  @Test func aTotalIsUncertainUntilWhatEarlierRunsCountedIsKnown() {
+    let totals = PulseTotals()
+    totals.lackPast()
+    let line = Line(GPIOLine(offset: 17, mode: .pulse), totals: totals)
+    line.take([(1, true), (2, true)], at: at(3))
+    let first = line.look(at: at(10), true).readings
+    #expect(values(first) == [.unsigned(2)])
+    #expect(first[0].quality == .uncertain && first[0].reason == .totalIncomplete)
+    let point = PointDescription(name: "d.p", unit: nil, kind: .counter, window: .raw, functions: .standard)
+    totals.takeUp(PipelineState(totals: [PipelineState.PulseTotal(point: point, pulses: 40)]))
+    let next = line.look(at: at(20), true).readings
+    #expect(values(next) == [.unsigned(42)] && next[0].quality == .good)
+    #expect(totals.counter("d.other").isComplete)
   }
 
   @Test func lostEdgesShowOnceInTheNextReading() {

@@ -1,0 +1,161 @@
+internal import GatewayCore
+internal import GatewayStore
+internal import GatewaySystem
+internal import GatewayUplink
+internal import Synchronization
+
+/// What is left of stores in memory that ended in this run: what they counted.
+struct EndedStores: Sendable {
+  private(set) var commits: UInt64 = 0
+  private(set) var stored: UInt64 = 0
+  private var books: [String: DeliveryBooks] = [:]
+
+  mutating func add(_ store: DurableStore, _ destinations: [String]) {
+    for name in destinations.isEmpty ? [DeliveryLedger.nobody] : destinations {
+      books[name] = self.books(of: name) + store.books(orAllGone: name)
+    }
+    commits += store.usage.commits
+    stored += store.storedThrough
+  }
+
+  mutating func keep(only destinations: [String]) {
+    books = books.filter { destinations.contains($0.key) }
+  }
+
+  /// For a destination that came later all rows are gone, as in any store.
+  func books(of destination: String) -> DeliveryBooks { books[destination] ?? DeliveryBooks(gone: stored) }
+}
+
+extension DurableStore {
+  fileprivate func books(orAllGone destination: String) -> DeliveryBooks {
+    books(of: destination) ?? DeliveryBooks(gone: storedThrough)
+  }
+}
+
+extension DeliveryBooks {
+  fileprivate init(gone rows: UInt64) {
+    self.init(stored: rows, entry: DeliveryLedger.Entry())
+    (queued, evicted) = (0, rows)
+  }
+
+  fileprivate static func + (one: DeliveryBooks, other: DeliveryBooks) -> DeliveryBooks {
+    var sum = one
+    sum.stored += other.stored
+    sum.delivered += other.delivered
+    sum.queued += other.queued
+    sum.evicted += other.evicted
+    sum.damaged += other.damaged
+    sum.thinned += other.thinned
+    sum.quarantined += other.quarantined
+    return sum
+  }
+}
+
+// What all stores say together, as if they were one.
+
+extension Stores {
+  /// At one instant.
+  struct Summary {
+    /// Of the destination that is furthest behind.
+    var books: DeliveryBooks
+    var lostSinceStart: UInt64
+    /// Rows that wait for the disk and for nobody else.
+    var held: UInt64
+    /// Rows that only memory has.
+    var inMemory: UInt64
+    var store: StatusSnapshot.Store
+    var destinations: [StatusSnapshot.Destination]
+  }
+
+  var summary: Summary {
+    let state = state.withLock { $0 }
+    let names = state.config.destinations.map(\.name)
+    let books = (names.isEmpty ? [DeliveryLedger.nobody] : names).map { ($0, state.books(of: $0)) }
+    let furthestBehind = books.min { ($0.1.settled, $0.0) < ($1.1.settled, $1.0) }?.1 ?? state.books(of: "")
+    let held = UInt64(state.absence?.held?.rowCount ?? 0)
+    let inMemory = state.memory?.store.overallBooks.queued ?? 0
+    return Summary(
+      books: furthestBehind,
+      lostSinceStart: furthestBehind.evicted - min(state.evictedBefore, furthestBehind.evicted), held: held,
+      inMemory: inMemory, store: state.store,
+      destinations: books.filter { names.contains($0.0) }.map { state.destination($0.0, $0.1) })
+  }
+
+  /// What one store holds for some destinations, to be carried out by hand.
+  struct CarriedQueue {
+    var queue: UnionQueue
+    let mayHold: (StreamID) -> Bool
+  }
+
+  /// Every stream is in one of them: what is not memory's is the disk's.
+  func queues(of destinations: [String]) -> [CarriedQueue] {
+    let state = state.withLock { $0 }
+    return state.depots.map { depot in
+      let memoryStream = state.disk == nil ? nil : state.memory?.store.stream
+      let isDisk = depot === state.disk
+      return CarriedQueue(queue: UnionQueue(destinations.map { depot.store.queue(for: $0) })) { stream in
+        memoryStream == nil || isDisk == (stream != memoryStream)
+      }
+    }
+  }
+
+  /// Why rows are not on the disk; nil when they are.
+  var fault: String? { state.withLock { $0 }.fault }
+
+  var heartbeats: [Heartbeat] { depots.flatMap { $0.uplinks.map(\.heartbeat) } }
+
+  /// The disk's store, and where there is none the one in memory.
+  var shown: (store: DurableStore, isDisk: Bool)? {
+    state.withLock { state in
+      if let disk = state.disk { return (disk.store, true) }
+      return state.memory.map { ($0.store, false) }
+    }
+  }
+}
+
+extension DeliveryBooks {
+  fileprivate var settled: UInt64 { stored - queued }
+}
+
+extension Stores.State {
+  fileprivate var depots: [Depot] { [disk, memory].compactMap { $0 } }
+
+  fileprivate func books(of destination: String) -> DeliveryBooks {
+    depots.reduce(ended.books(of: destination)) { $0 + $1.store.books(orAllGone: destination) }
+  }
+
+  fileprivate var fault: String? {
+    guard let absence else { return disk?.store.usage.fault }
+    let rows = UInt64(absence.held?.rowCount ?? 0) + (memory?.store.overallBooks.queued ?? 0)
+    return "the disk is away: \(absence.cause); rows are kept in memory since \(absence.since) (\(rows) rows)"
+  }
+
+  fileprivate var store: StatusSnapshot.Store {
+    let usages = depots.map(\.store.usage)
+    return StatusSnapshot.Store(
+      capacity: usages.first?.capacity ?? config.store.capacity, used: usages.reduce(0) { $0 + $1.used },
+      oldest: usages.compactMap(\.oldest).min(), commits: usages.reduce(ended.commits) { $0 + $1.commits },
+      bytesWritten: disk?.store.usage.bytesWritten ?? 0, fault: fault)
+  }
+
+  /// One destination, however many forwarders it has: the worse state is shown, with its error.
+  fileprivate func destination(_ name: String, _ books: DeliveryBooks) -> StatusSnapshot.Destination {
+    let all = depots.compactMap { depot in depot.uplinks.first { $0.name == name }?.forwarder.status }
+    let worst = all.max { $0.state.severity < $1.state.severity } ?? Forwarder.Status()
+    return StatusSnapshot.Destination(
+      name: name, state: worst.state, stored: books.stored, delivered: books.delivered, queued: books.queued,
+      evicted: books.evicted, quarantined: books.quarantined,
+      lastSuccess: all.compactMap(\.lastSuccess).max(),
+      lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn)
+  }
+}
+
+extension StatusSnapshot.State {
+  fileprivate var severity: Int {
+    switch self {
+    case .ok: 0
+    case .warning: 1
+    case .critical: 2
+    }
+  }
+}
