@@ -43,7 +43,9 @@ import Testing
 
   /// Lets the polls end, and holds what was read against what the platform has: each reading once. `hasMore`: rows of
   /// an earlier run's memory, which is in no books any more.
-  private func expectEveryReadingOnce(_ cabinet: Cabinet, streams: Int, hasMore: Bool = false) throws {
+  private func expectEveryReadingOnce(_ cabinet: Cabinet, streams: ClosedRange<Int>, hasMore: Bool = false)
+    throws
+  {
     try writeConfig(cabinet, every: "1h")
     #expect(try cabinet.control(["reload"]).code == 0)
     try cabinet.wait("every reading to be at the platform") {
@@ -56,7 +58,9 @@ import Testing
     #expect(books?["ringDropped"]?.unsignedInteger == 0)
     if !hasMore { #expect(books?["stored"]?.unsignedInteger == cabinet.platform.stats.unique) }
     let stats = cabinet.platform.stats
-    #expect(stats.streams.count == streams && stats.holes == 0 && stats.rejected == 0)
+    #expect(streams.contains(stats.streams.count))
+    #expect(stats.holes == 0)
+    #expect(stats.rejected == 0)
   }
 
   @Test func withoutAStateDirectoryItRunsFromMemoryAndTakesTheDiskWhenItAppears() throws {
@@ -123,7 +127,8 @@ import Testing
       #expect(gateway.limitFiles(to: nil))
       try waitForDisk(cabinet)
     }
-    try expectEveryReadingOnce(cabinet, streams: 3)
+    // Memory that is not empty yet when the disk goes again is used again.
+    try expectEveryReadingOnce(cabinet, streams: 2...3)
     #expect(try cabinet.stop() == 0)
   }
 
@@ -197,7 +202,7 @@ import Testing
       cabinet.status()?["store"]?["commits"]?.unsignedInteger ?? 0 > commits + 10
     }
     #expect(try cabinet.control(["status"]).code == 0, "\(reasons(cabinet))")
-    try expectEveryReadingOnce(cabinet, streams: 2)
+    try expectEveryReadingOnce(cabinet, streams: 2...2)
     #expect(try cabinet.stop() == 0)
     disk.free()
     // Read-only since before the start.
@@ -211,7 +216,7 @@ import Testing
     try waitForDisk(cabinet)
     // What was counted before this run is taken up once.
     #expect(try #require(cabinet.count("acquired")) > acquired)
-    try expectEveryReadingOnce(cabinet, streams: 3, hasMore: true)
+    try expectEveryReadingOnce(cabinet, streams: 3...3, hasMore: true)
     #expect(try cabinet.stop() == 0)
   }
 }

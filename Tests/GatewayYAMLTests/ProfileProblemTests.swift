@@ -56,7 +56,7 @@ internal import Testing
   @Test func aPointThatAlmostHasTheProfilesNameIsTakenForAMistake() {
     #expect(
       site.problems("bus: lan, profile: meter, points: [{name: enrgy, scale: 2}]") == [
-        "gateway.yaml:4:62: profile \"meter\" has no point \"enrgy\"; did you mean \"energy\"?"
+        "gateway.yaml:4:63: profile \"meter\" has no point \"enrgy\"; did you mean \"energy\"?"
       ])
     #expect(
       site.problems("bus: lan, profile: meter, points: [{name: enrgy, at: input 9, type: int16}]") == [])
