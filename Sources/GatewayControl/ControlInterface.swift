@@ -75,7 +75,8 @@ package enum ControlInterface {
       oldest: ?string,
       commits: int,
       bytesWritten: int,
-      fault: ?string
+      fault: ?string,
+      slotsSetAside: int
     )
 
     type Destination (

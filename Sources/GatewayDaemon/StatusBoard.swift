@@ -89,6 +89,12 @@ private struct Verdict {
 
   mutating func judge(store: StatusSnapshot.Store) {
     if let fault = store.fault { note(.critical, "store: \(fault)") }
+    if store.slotsSetAside > 0 {
+      let slots = store.slotsSetAside == 1 ? "one slot" : "\(store.slotsSetAside) slots"
+      note(
+        .warning,
+        "store: the medium fails at \(slots) of the file; rows go to others, plan for a new medium")
+    }
   }
 
   mutating func judge(_ destinations: [StatusSnapshot.Destination]) {

@@ -135,7 +135,8 @@ extension Stores.State {
     return StatusSnapshot.Store(
       capacity: usages.first?.capacity ?? config.store.capacity, used: usages.reduce(0) { $0 + $1.used },
       oldest: usages.compactMap(\.oldest).min(), commits: usages.reduce(ended.commits) { $0 + $1.commits },
-      bytesWritten: disk?.store.usage.bytesWritten ?? 0, fault: fault)
+      bytesWritten: disk?.store.usage.bytesWritten ?? 0, fault: fault,
+      slotsSetAside: disk?.store.usage.slotsSetAside ?? 0)
   }
 
   /// One destination, however many forwarders it has: the worse state is shown, with its error.

@@ -196,6 +196,8 @@ extension DurableStore {
     package var bytesOfRows: UInt64
     /// Why the store cannot write, or not in all of its capacity; nil when it can.
     package var fault: String?
+    /// Slots in which the last write failed, or that cannot be read: others are used as long as there are any.
+    package var slotsSetAside: Int
   }
 
   package var usage: Usage {
@@ -204,7 +206,8 @@ extension DurableStore {
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
-        fault: shared.writeFault ?? shared.spaceFault)
+        fault: shared.writeFault ?? shared.spaceFault,
+        slotsSetAside: shared.map.failedSlots.count { $0 < slotLimit })
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)
         guard place.lastSeq >= place.segment.firstSeq else { continue }

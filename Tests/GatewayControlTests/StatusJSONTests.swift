@@ -17,7 +17,7 @@ import Testing
         "accounting":{"acquired":7200,"ringDropped":0,"stored":3720,"delivered":3700,"queued":20,"evicted":0,\
         "quarantined":0,"damaged":0,"thinned":0,"pending":0},\
         "store":{"capacity":268435456,"used":8192,"oldest":"2026-11-22T21:00:00.000Z","commits":60,\
-        "bytesWritten":245760,"fault":null},\
+        "bytesWritten":245760,"fault":null,"slotsSetAside":0},\
         "destinations":[{"name":"platform","state":"ok","delivered":3700,"queued":20,"quarantined":0,\
         "lastSuccess":"2026-11-22T21:00:58.000Z","lastError":null,"stored":3720,"evicted":0,"retryIn":null}]}
         """)

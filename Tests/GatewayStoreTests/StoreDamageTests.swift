@@ -212,7 +212,7 @@ import Testing
       return EIO
     }
     try store.append(rows: 10)
-    #expect(store.storedThrough == 60 && store.usage.fault == nil)
+    #expect(store.storedThrough == 60 && store.usage.fault == nil && store.usage.slotsSetAside == 1)
     // The page cache would show the rows in the first segment, too; the medium has them in the second alone.
     let after = try openSmall(MemoryDevice(device.medium), boot: bootB)
     #expect(readAll(after.queue(for: "p")).rows == Array(1...60))

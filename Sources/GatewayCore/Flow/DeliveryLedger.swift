@@ -234,7 +234,11 @@ extension RangeSet<UInt64> {
   /// The first run of numbers from `seq` to `last` that are not here.
   package func gap(from seq: UInt64, through last: UInt64) -> ClosedRange<UInt64>? {
     var first = seq
-    for run in ranges where run.upperBound > first && first <= last {
+    let runs = ranges
+    // By place: this is asked for each second and batch, and the runs' own iterator is slow.
+    for place in 0..<runs.count where first <= last {
+      let run = runs[place]
+      guard run.upperBound > first else { continue }
       if run.lowerBound > first { return first...min(last, run.lowerBound - 1) }
       first = run.upperBound
     }

@@ -106,6 +106,7 @@ extension StatusSnapshot.Store {
     object.member("commits", commits, to: &buffer)
     object.member("bytesWritten", bytesWritten, to: &buffer)
     object.member("fault", fault, to: &buffer)
+    object.member("slotsSetAside", UInt64(clamping: slotsSetAside), to: &buffer)
     object.end(&buffer)
   }
 }

@@ -86,7 +86,8 @@ extension StatusSnapshot.Store {
     self.init(
       capacity: Int(clamping: json.count("capacity")), used: Int(clamping: json.count("used")),
       oldest: json["oldest"]?.timestamp, commits: json.count("commits"),
-      bytesWritten: json.count("bytesWritten"), fault: json["fault"]?.string)
+      bytesWritten: json.count("bytesWritten"), fault: json["fault"]?.string,
+      slotsSetAside: Int(clamping: json.count("slotsSetAside")))
   }
 }
 

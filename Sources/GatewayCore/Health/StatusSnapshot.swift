@@ -95,9 +95,12 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var bytesWritten: UInt64
     /// Why the store cannot write at present; nil when it can.
     package var fault: String?
+    /// Slots of the store's file that the medium refused to write or to read: rows go to others.
+    package var slotsSetAside: Int
 
     package init(
-      capacity: Int, used: Int, oldest: Timestamp?, commits: UInt64, bytesWritten: UInt64, fault: String?
+      capacity: Int, used: Int, oldest: Timestamp?, commits: UInt64, bytesWritten: UInt64, fault: String?,
+      slotsSetAside: Int = 0
     ) {
       self.capacity = capacity
       self.used = used
@@ -105,6 +108,7 @@ package struct StatusSnapshot: Equatable, Sendable {
       self.commits = commits
       self.bytesWritten = bytesWritten
       self.fault = fault
+      self.slotsSetAside = slotsSetAside
     }
   }
 
