@@ -1,5 +1,7 @@
 import GatewayCore
 import GatewaySystem
+import Glibc
+import Synchronization
 import Testing
 
 @testable import GatewayStore
@@ -20,6 +22,13 @@ func goldenStore(_ name: String) throws -> [UInt8] {
     }
     return store
   }
+}
+
+/// The file `Fixtures/NAME` in lines.
+private func goldenLines(_ name: String) throws -> [String] {
+  let folder = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+  let bytes = try readFile("/\(folder)/Fixtures/\(name)")
+  return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
 }
 
 @Suite struct GoldenStoreTests {
@@ -98,5 +107,71 @@ func goldenStore(_ name: String) throws -> [UInt8] {
       #expect(after.storedThrough >= 31 && after.books(of: "platform")!.delivered == 11)
       #expect(try rows(after).count == 31, "cut \(calls), seed \(seed)")
     }
+  }
+
+  // MARK: Format 2
+
+  /// Commits, descriptions, summaries and packed rows, and two destinations that lack different ones.
+  @Test func aStoreOfFormat2HoldsWhatAnIndependentDecoderFinds() throws {
+    let lines = try goldenLines("store-format-2.rows")
+    let device = MemoryDevice(try goldenStore("store-format-2"))
+    let store = try StoreLife.open(device, 1000)
+    let ledger = store.shared.withLock { $0.ledger }
+    var found = ["ledger \(store.stream) \(ledger.storedThrough) 1"]
+    for (name, entry) in ledger.entries.sorted(by: { $0.key < $1.key }) {
+      let runs = entry.settled.ranges.map { "\($0.lowerBound)-\($0.upperBound - 1)" }.joined(separator: ",")
+      found.append(
+        "entry \(name) \(entry.delivered) \(entry.quarantined) \(entry.damaged) \(entry.thinned) \(runs)")
+    }
+    let kinds = try #require(lines.first { $0.hasPrefix("kinds ") })
+    #expect((1...4).allSatisfy { kinds.contains(" \($0)=") })
+    var rows: [UInt64: String] = [:]
+    for name in StoreLife.destinations {
+      let queue = store.queue(for: name)
+      while let run = queue.pending(from: 1), case .commit(let commit) = queue.read(at: run.lowerBound) {
+        #expect(queue.catalogue(commit.catalogueID) != nil)
+        let last = min(run.upperBound, commit.lastSeq)
+        try commit.forEachRow { name, row in
+          if run.lowerBound...last ~= name.seq { rows[name.seq] = Self.line(name, row) }
+        }
+        queue.acknowledge(run.lowerBound...last, as: .delivered)
+      }
+    }
+    found += rows.sorted { $0.key < $1.key }.map(\.value)
+    #expect(store.notes.isEmpty && found == lines.filter { $0 != kinds })
+    try store.append(rows: 2)
+    device.kill()
+    #expect(try StoreLife.open(device, 1000).storedThrough == ledger.storedThrough + 2)
+  }
+
+  private static func line(_ name: StoreImage.Name, _ row: Row) -> String {
+    let says =
+      switch row.body {
+      case .reading(.double(let value)?): "\(Int(value))"
+      case .reading: "?"
+      case .window(let window): "\(window.seconds) \(window.count) \(window.bad)"
+      }
+    return "\(name.seq) \(name.stream) \(row.point) \(row.time.microseconds) \(says)"
+  }
+
+  private static let newGolden = getenv("GATEWAY_GOLDEN").map { String(cString: $0) }
+
+  /// Makes the file that the test above reads: `GATEWAY_GOLDEN=PATH`, once for a format.
+  @Test(.enabled(if: newGolden != nil, "only makes a fixture"))
+  func aGoldenStoreIsMade() throws {
+    let image = try StoreLife.image(seed: 5)
+    let device = MemoryDevice(image.bytes)
+    try image.open(device).close()
+    var folded = ByteBuffer(capacity: 64 << 10)
+    folded.append(fixed: UInt32(device.medium.count / StoreFormat.block))
+    for start in stride(from: 0, to: device.medium.count, by: StoreFormat.block) {
+      let block = device.medium[start..<start + StoreFormat.block]
+      guard let last = block.lastIndex(where: { $0 != 0 }) else { continue }
+      folded.append(fixed: UInt32(start / StoreFormat.block))
+      folded.append(fixed: UInt16(last + 1 - start))
+      block[...last].withUnsafeBytes { folded.append($0) }
+    }
+    let file = try FileDescriptor.open(try #require(Self.newGolden), O_CREAT | O_WRONLY)
+    _ = folded.withBytes { file.writeAll($0, at: 0) }
   }
 }
