@@ -89,7 +89,9 @@ final class Export: ExportedBatches, Carrying {
         builder.skipLost()
         next = lost.upperBound + 1
       } else {
-        return false
+        // The disk refuses them for now; they stay queued.
+        state.withLock { $0.lost += run.upperBound - next + 1 }
+        return true
       }
     }
     return true

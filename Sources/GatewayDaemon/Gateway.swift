@@ -82,7 +82,7 @@ package final class Gateway: Sendable {
       let acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
       let remainder = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
-      totals.takeUp(remainder.state)
+      stores.past.begin(with: remainder.state)
       running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
       writer.retain(config.store.retain)
       try stores.start()
@@ -139,7 +139,7 @@ package final class Gateway: Sendable {
   /// For whom rows are kept.
   var destinations: [String] {
     let names = running.withLock { $0.config.destinations.map(\.name) }
-    return names.isEmpty ? [DeliveryLedger.nobody] : names
+    return DeliveryLedger.entryNames(for: names)
   }
 
   /// Every worker's sign of life, for the watchdog.

@@ -19,6 +19,9 @@ final class Past: Sendable {
     if !isKnown { totals.lackPast() }
   }
 
+  /// At the start, with what the disk says; where it is away that is nothing, and not to be believed.
+  func begin(with state: PipelineState) { if isKnown { totals.takeUp(state) } }
+
   /// By the disk's thread.
   func found(_ state: PipelineState) {
     phase.withLock { if case .unknown = $0 { $0 = .found(state) } }

@@ -78,9 +78,9 @@ final class StoreWriter: Sendable {
   private func evictOldRows() {
     guard let age = retention.withLock({ $0 }), SystemClock.isSynchronized else { return }
     let cutoff = Timestamp(microseconds: SystemClock.time.microseconds - age.microseconds)
-    for depot in stores.depots {
+    for store in stores.writable {
       do throws(StoreError) {
-        try depot.store.evict(storedBefore: cutoff)
+        try store.evict(storedBefore: cutoff)
       } catch {
         JournalLog.write(.error, kind: "store", "\(error)")
       }

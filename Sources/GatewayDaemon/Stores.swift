@@ -146,6 +146,11 @@ final class Stores: Sendable {
     disk.store.extendOneSlot()
   }
 
+  /// Those that take rows now.
+  var writable: [DurableStore] {
+    state.withLock { [$0.absence == nil ? $0.disk : nil, $0.memory].compactMap { $0?.store } }
+  }
+
   // MARK: - Changes
 
   /// Goes over to another configuration: uplinks are made first, which may fail, then `stop` ends what acquires.
@@ -153,6 +158,11 @@ final class Stores: Sendable {
     try changes.withLock { _ in
       let depots = depots
       let uplinks = try depots.map { try $0.makeUplinks(config) }
+      let names = config.destinations.map(\.name)
+      try DurableStore.check(destinations: names)
+      // What a new destination cannot have is looked up in all segments, so before anything stops.
+      let old = state.withLock { $0.config.destinations.map(\.name) }
+      for depot in depots { try? depot.store.setDestinations(old + names.filter { !old.contains($0) }) }
       stop()
       for (depot, next) in zip(depots, uplinks) { try depot.adopt(config, next) }
       state.withLock { state in

@@ -11,7 +11,7 @@ struct EndedStores: Sendable {
   private var books: [String: DeliveryBooks] = [:]
 
   mutating func add(_ store: DurableStore, _ destinations: [String]) {
-    for name in destinations.isEmpty ? [DeliveryLedger.nobody] : destinations {
+    for name in DeliveryLedger.entryNames(for: destinations) {
       books[name] = self.books(of: name) + store.books(orAllGone: name)
     }
     commits += store.usage.commits
@@ -19,7 +19,8 @@ struct EndedStores: Sendable {
   }
 
   mutating func keep(only destinations: [String]) {
-    books = books.filter { destinations.contains($0.key) }
+    let names = DeliveryLedger.entryNames(for: destinations)
+    books = books.filter { names.contains($0.key) }
   }
 
   /// For a destination that came later all rows are gone, as in any store.
@@ -70,7 +71,7 @@ extension Stores {
   var summary: Summary {
     let state = state.withLock { $0 }
     let names = state.config.destinations.map(\.name)
-    let books = (names.isEmpty ? [DeliveryLedger.nobody] : names).map { ($0, state.books(of: $0)) }
+    let books = DeliveryLedger.entryNames(for: names).map { ($0, state.books(of: $0)) }
     let furthestBehind = books.min { ($0.1.settled, $0.0) < ($1.1.settled, $1.0) }?.1 ?? state.books(of: "")
     let held = UInt64(state.absence?.held?.rowCount ?? 0)
     let inMemory = state.memory?.store.overallBooks.queued ?? 0

@@ -43,6 +43,7 @@ package final class DurableStore: Sendable {
     var bytesPrepared: UInt64 = 0
     /// The part of it that commits took.
     var bytesOfRows: UInt64 = 0
+    var eviction = EvictionPolicy.oldest
     var writeFault: String?
     var spaceFault: String?
     /// By destination; a forwarder that takes over from another one replaces its listener.
@@ -55,6 +56,10 @@ package final class DurableStore: Sendable {
   let sealed = Mutex<[(id: UInt64, index: SegmentIndex)]>([])
   /// The last used at the end.
   let knownCatalogues = Mutex<[Catalogue]>([])
+  /// Reads that the medium refused, for readers to see whether what they miss is damaged or only away.
+  let refusedReads = Atomic<UInt64>(0)
+  /// Rows that it refused to give back, and how many commits there had been by then.
+  let awaited = Mutex<[UInt64: UInt64]>([:])
 
   /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
   /// medium that it may use. Throws `busy`, `unusable`, `away` or `newer`, never for damage.
@@ -107,7 +112,7 @@ package final class DurableStore: Sendable {
     device: any BlockDevice, recovery: Recovery, directory: StoreDirectory?, notes: [String], capacity: Int,
     destinations: [String], boot: BootID, mark: StoredMark
   ) throws(StoreError) {
-    guard LedgerBlock.fits(destinations) else { throw Self.tooManyDestinations }
+    try Self.check(destinations: destinations)
     var recovery = recovery
     recovery.believe(mark.read(), boot: boot)
     self.device = device
@@ -140,11 +145,13 @@ package final class DurableStore: Sendable {
         owesLedger: !start.isDurable))
   }
 
-  static var tooManyDestinations: StoreError {
-    .unusable(
-      "cannot keep a ledger of these destinations: their names take more than 4 KiB;"
-        + " use fewer or shorter ones"
-    )
+  /// Throws `unusable` when there is no room for their books.
+  package static func check(destinations names: [String]) throws(StoreError) {
+    guard LedgerBlock.fits(names) else {
+      throw .unusable(
+        "cannot keep a ledger of these destinations: their names take more than 4 KiB;"
+          + " use fewer or shorter ones")
+    }
   }
 
   /// The number of the last row that is on the medium; 0 when there is none.
@@ -167,9 +174,15 @@ package final class DurableStore: Sendable {
   /// hold no slot back any more. Throws `unusable` when their names do not fit the ledger; nothing
   /// changed then.
   package func setDestinations(_ names: [String]) throws(StoreError) {
-    guard LedgerBlock.fits(names) else { throw Self.tooManyDestinations }
-    let (map, stored) = shared.withLock { ($0.map, $0.ledger.storedThrough) }
-    let gone = map.rowsGone(storedThrough: stored) { index(of: $0).lastSeq }
+    try Self.check(destinations: names)
+    let (map, ledger, newest) = shared.withLock { ($0.map, $0.ledger, $0.newest) }
+    let isKnown = Set(names).isSubset(of: ledger.entries.keys)
+    let gone =
+      isKnown
+      ? RangeSet()
+      : map.rowsGone(storedThrough: ledger.storedThrough) {
+        $0.id == map.segments.last?.id ? newest : index(of: $0)
+      }
     shared.withLock { shared in
       shared.ledger.setDestinations(names, gone: gone)
       shared.ledgerIsDirty = true

@@ -43,8 +43,8 @@ extension DurableStore {
     if let slot = try? freeSlot([], allowingFailed: false, &writer) { return slot }
     if extendByOneSlot() { return try? freeSlot([], allowingFailed: false, &writer) }
     // A store that is full stays packed: one segment goes now, instead of one for each segment to come.
-    let oldest = shared.withLock { $0.map.segments.first?.id }
-    guard writer.eviction == .oldest, run.count > 2, run[0].segment.id != oldest,
+    let (oldest, eviction) = shared.withLock { ($0.map.segments.first?.id, $0.eviction) }
+    guard eviction == .oldest, run.count > 2, run[0].segment.id != oldest,
       (try? evictOldest(&writer)) == true
     else { return nil }
     return try? freeSlot([], allowingFailed: false, &writer)
@@ -111,7 +111,9 @@ extension DurableStore {
   private func append(
     _ place: SegmentMap.Place, to packer: inout SegmentPacker, besides durable: DeliveryLedger
   ) -> Bool {
-    for entry in index(of: place.segment).commits where entry.rowCount > 0 && entry.lastSeq <= place.lastSeq {
+    let index = index(of: place.segment)
+    guard index.isComplete else { return false }
+    for entry in index.commits where entry.rowCount > 0 && entry.lastSeq <= place.lastSeq {
       let rows = entry.firstSeq...entry.lastSeq
       if durable.isSettled(rows), shared.withLock({ $0.ledger.isSettled(rows) }) { continue }
       guard let commit = readCommit(entry, in: place.segment), let catalogue = catalogue(commit.catalogueID),

@@ -16,6 +16,36 @@ extension DurableStore {
 
   /// nil when the row's segment was given up during the search.
   private func readStep(at seq: UInt64) -> DeliveryRead? {
+    let refused = refusedReads.load(ordering: .acquiring)
+    let found = find(seq)
+    let isWhole =
+      switch found {
+      case .gap?: false
+      case .commit(let commit)?: catalogue(commit.catalogueID) != nil
+      case .end?, nil: true
+      }
+    // What the medium refuses may come back with it.
+    return isWhole || refusedReads.load(ordering: .acquiring) == refused || isGivenUp(seq) ? found : .end
+  }
+
+  /// A row that is refused still, although commits were stored since it was for the first time, does not come back.
+  private func isGivenUp(_ seq: UInt64) -> Bool {
+    let commits = shared.withLock { $0.commits }
+    return awaited.withLock { awaited in
+      if let first = awaited[seq] {
+        guard commits > first else { return false }
+        awaited[seq] = nil
+        return true
+      }
+      if awaited.count == Self.mostAwaited { awaited.removeAll() }
+      awaited[seq] = commits
+      return false
+    }
+  }
+
+  private static let mostAwaited = 64
+
+  private func find(_ seq: UInt64) -> DeliveryRead? {
     let (storedThrough, oldest, place, newest) = shared.withLock { shared in
       let stored = shared.ledger.storedThrough
       let place = shared.map.place(of: seq, storedThrough: stored)
@@ -29,8 +59,8 @@ extension DurableStore {
     if let entry, entry.firstSeq <= seq, entry.lastSeq <= place.lastSeq,
       let commit = readCommit(entry, in: place.segment)
     {
-      // Each summary has a catalogue of its own, which nobody would find as quickly.
-      if entry.isSummary { _ = catalogue(commit.catalogueID, in: place.segment) }
+      // What it was written with stands beside it.
+      _ = catalogue(commit.catalogueID, in: place.segment)
       return .commit(commit)
     }
     guard shared.withLock({ $0.map.holds(segment: place.segment.id) }) else { return nil }
@@ -55,7 +85,7 @@ extension DurableStore {
     let base = layout.offset(ofSlot: segment.slot) + offset
     return withUnsafeTemporaryAllocation(byteCount: RecordHeader.size, alignment: 16) { room in
       let header = UnsafeRawBufferPointer(room)
-      guard device.fill(room, at: base),
+      guard fill(room, at: base),
         let record = RecordHeader(
           reading: header, at: offset, maximumPayload: layout.maximumPayload),
         record.segment == segment.id
@@ -64,7 +94,7 @@ extension DurableStore {
       let payload = [UInt8](unsafeUninitializedCapacity: record.length) { bytes, count in
         let room = UnsafeMutableRawBufferPointer(
           rebasing: UnsafeMutableRawBufferPointer(bytes)[..<record.length])
-        guard device.fill(room, at: base + RecordHeader.size) else { return }
+        guard fill(room, at: base + RecordHeader.size) else { return }
         isIntact = RecordHeader.isIntact(header: header, payload: UnsafeRawBufferPointer(room))
         count = record.length
       }
@@ -72,7 +102,16 @@ extension DurableStore {
     }
   }
 
-  /// The index of a segment that is not the newest; made when it is first read.
+  private func fill(_ room: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
+    switch device.read(into: room, at: offset) {
+    case .success(let count): return count == room.count
+    case .failure:
+      refusedReads.wrappingAdd(1, ordering: .releasing)
+      return false
+    }
+  }
+
+  /// The index of a segment that is not the newest; made when it is first read, and kept if all of it could be.
   func index(of segment: SegmentMap.Segment) -> SegmentIndex {
     sealed.withLock { sealed in
       if let known = sealed.firstIndex(where: { $0.id == segment.id }) {
@@ -81,7 +120,11 @@ extension DurableStore {
       }
       var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
       let index = scan.index(ofSegment: segment.id)
-      Self.remember(index, of: segment.id, in: &sealed)
+      if index.isComplete {
+        Self.remember(index, of: segment.id, in: &sealed)
+      } else {
+        refusedReads.wrappingAdd(1, ordering: .releasing)
+      }
       return index
     }
   }

@@ -34,7 +34,7 @@ struct Recovery {
     readLedger(device)
     let (segments, damaged) = try readSlots(device)
     map = SegmentMap(segments: segments, slots: layout.slots(inFileOf: device.size))
-    for slot in unreadable { map.recordFailure(ofSlot: slot) }
+    for slot in unreadable { map.setAsideUnreadable(slot) }
     if let segment = map.segments.last {
       var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
       // The whole slot is searched, to its end: no intact record of this segment lies behind `newest.end`, so
@@ -63,6 +63,7 @@ struct Recovery {
   /// are known by it.
   mutating func believe(_ mark: StoredMark.Content?, boot: BootID) {
     guard let mark, mark.boot == boot, boot != BootID(high: 0, low: 0),
+      mark.storedThrough < StoreFormat.numberLimit,
       mark.stream == ledger?.stream ?? map.segments.last?.header.stream
     else { return }
     markedThrough = mark.storedThrough
@@ -114,29 +115,15 @@ struct Recovery {
       }
     }
     let isKnown = Set(destinations).isSubset(of: result.entries.keys)
-    let gone = isKnown ? RangeSet() : rowsGone(on: device)
+    let gone =
+      isKnown
+      ? RangeSet()
+      : map.rowsGone(storedThrough: storedThrough) { segment in
+        var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
+        return scan.index(ofSegment: segment.id)
+      }
     result.setDestinations(destinations, gone: gone)
     return result
-  }
-
-  /// What a destination that nobody knew before cannot have, or gets in summaries.
-  private func rowsGone(on device: any BlockDevice) -> RangeSet<UInt64> {
-    let indexes = map.segments.map { segment in
-      var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
-      return scan.index(ofSegment: segment.id)
-    }
-    let lastRows = Dictionary(
-      zip(map.segments.map(\.id), indexes.map(\.lastSeq)), uniquingKeysWith: { first, _ in first })
-    var gone = map.rowsGone(storedThrough: storedThrough) { lastRows[$0.id] ?? nil }
-    for (place, index) in indexes.enumerated() {
-      // A summary that was refused may be there, behind its segment's rows.
-      let last = map.place(at: place, storedThrough: storedThrough).lastSeq
-      for found in index.supersessions
-      where found.summary.upperBound <= last && index.holds(catalogue: found.catalogueID) {
-        gone.formUnion(found.rows)
-      }
-    }
-    return gone
   }
 
   private static func readSuperblock(_ device: any BlockDevice) throws(StoreError) -> Superblock? {

@@ -95,8 +95,10 @@ extension DurableStore {
     // All of it or nothing: half a slot would have to be filled up at the next start, on a medium that is full.
     let result = device.setAside(end).flatMap { device.zero(offset..<end) }.flatMap { device.synchronize() }
     return shared.withLock { shared in
-      shared.bytesWritten += UInt64(layout.slotSize)
-      shared.bytesPrepared += UInt64(layout.slotSize)
+      if case .success = result {
+        shared.bytesWritten += UInt64(layout.slotSize)
+        shared.bytesPrepared += UInt64(layout.slotSize)
+      }
       if case .failure(let error) = result {
         shared.spaceFault =
           "cannot extend the store beyond \(offset >> 20) MiB: \(SystemError.text(error.code))"

@@ -24,6 +24,8 @@ struct SegmentIndex {
   private(set) var commits: [Commit] = []
   private(set) var catalogues: [CatalogueCopy] = []
   private(set) var supersessions: [Supersession] = []
+  /// The medium gave all of the slot back.
+  fileprivate(set) var isComplete = true
   /// Behind the last intact record: where the next one goes.
   private(set) var end = StoreFormat.block
 
@@ -90,6 +92,7 @@ struct SegmentScan: ~Copyable {
       index.add(record, at: offset)
       if record.kind == .summary, let found = Supersession(of: record, payload) { index.add(found) }
     }
+    index.isComplete = !hadReadErrors
     return index
   }
 
@@ -141,7 +144,12 @@ struct SegmentScan: ~Copyable {
       payload.removeAll()
       payload.append(upTo: record.length) { bytes in
         let part = UnsafeMutableRawBufferPointer(rebasing: bytes[..<record.length])
-        return device.fill(part, at: base + offset + RecordHeader.size) ? record.length : 0
+        switch device.read(into: part, at: base + offset + RecordHeader.size) {
+        case .success(let count): return count
+        case .failure:
+          hadReadErrors = true
+          return 0
+        }
       }
       let isIntact = payload.withBytes { bytes in
         bytes.count == record.length && RecordHeader.isIntact(header: header, payload: bytes)

@@ -50,14 +50,20 @@ struct SegmentMap {
   /// The number of the first row that is stored, given that of the last.
   func oldest(storedThrough: UInt64) -> UInt64 { segments.first?.firstSeq ?? storedThrough + 1 }
 
-  /// The rows that no segment holds any more: older ones, and those of segments in the middle whose slots were
-  /// taken once nobody needed them. Nothing says how long a segment was that is followed by such a hole: `lastRow`
-  /// looks.
-  func rowsGone(storedThrough: UInt64, lastRow: (Segment) -> UInt64?) -> RangeSet<UInt64> {
+  /// What a destination that nobody knew before cannot have, or gets in summaries: rows that are older than all
+  /// segments, those of segments in the middle whose slots were taken once nobody needed them, and those that a
+  /// summary stands for. Nothing but the segments says so: `index` looks into each.
+  func rowsGone(storedThrough: UInt64, index: (Segment) -> SegmentIndex) -> RangeSet<UInt64> {
     var gone = RangeSet(1..<oldest(storedThrough: storedThrough))
-    for (segment, next) in zip(segments, segments.dropFirst()) where segment.id + 1 != next.id {
-      let end = max(lastRow(segment) ?? 0, segment.firstSeq - 1) + 1
-      if end < next.firstSeq { gone.insert(contentsOf: end..<next.firstSeq) }
+    for place in segments.indices.map({ place(at: $0, storedThrough: storedThrough) }) {
+      let index = index(place.segment)
+      let end = max(index.lastSeq ?? 0, place.segment.firstSeq - 1) + 1
+      if !place.isNewest, end <= place.lastSeq { gone.insert(contentsOf: end..<place.lastSeq + 1) }
+      // A summary that was refused may be there, behind its segment's rows.
+      for found in index.supersessions
+      where found.summary.upperBound <= place.lastSeq && index.holds(catalogue: found.catalogueID) {
+        gone.formUnion(found.rows)
+      }
     }
     return gone
   }
@@ -127,7 +133,16 @@ struct SegmentMap {
   /// Those whose last write failed.
   var failedSlots: Set<Int> { Set(failures.indices.filter { failures[$0] > 0 }) }
 
+  /// So many failures has a slot that could not be read at the start: its rows may come back.
+  private static let unreadable = 1 << 32
+
   mutating func recordFailure(ofSlot slot: Int) { failures[slot] += 1 }
+  mutating func setAsideUnreadable(_ slot: Int) { failures[slot] = Self.unreadable }
+
+  /// The medium as a whole refused, and takes rows again: it was none of the slots.
+  mutating func forgiveFailures() {
+    for slot in failures.indices where failures[slot] < Self.unreadable { failures[slot] = 0 }
+  }
   mutating func recordSuccess(ofSlot slot: Int) { failures[slot] = 0 }
 
   mutating func addSlot() { failures.append(0) }

@@ -20,13 +20,8 @@ extension DurableStore {
   /// A row of a result takes so many bytes at least, on average.
   private static let leastRowBytes = 12
 
-  /// Which rows have to go from now on when capacity runs out.
-  package func evict(by policy: EvictionPolicy) {
-    writer.withLock { writer in
-      writer.eviction = policy
-      writer.mayThin = true
-    }
-  }
+  /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
+  package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }
 
   /// Summarises the oldest rows when no slot is left for the next segment, if the policy says so. Call on the
   /// writing thread after each commit, behind `packOldSegments`, which costs nobody anything. Whether it did
@@ -35,7 +30,7 @@ extension DurableStore {
   package func thinOldRows() -> Bool {
     let before = storedThrough
     writer.withLock { writer in
-      guard writer.eviction == .thin, writer.mayThin else { return }
+      guard writer.mayThin, shared.withLock({ $0.eviction == .thin }) else { return }
       writer.mayThin = false
       while !hasRoomForASegment, !extendByOneSlot(), thinOldest(&writer) { writer.mayPack = true }
     }
@@ -52,6 +47,7 @@ extension DurableStore {
 
   /// False when no slot was freed.
   private func thinOldest(_ writer: inout Writer) -> Bool {
+    let refused = refusedReads.load(ordering: .acquiring)
     var stretch = oldestStretch()
     stretch.expired = writer.cutoff.flatMap { Self.clockWasSet < $0 ? Self.clockWasSet..<$0 : nil }
     // Whoever has some of the rows must be known to have them: the summary counts by that.
@@ -59,7 +55,7 @@ extension DurableStore {
       return false
     }
     for rows in writer.ledger.durable.groups(of: stretch.rows) {
-      guard summarise(rows, of: stretch, &writer) else { break }
+      guard summarise(rows, of: stretch, unless: refused, &writer) else { break }
     }
     guard writer.owesLedger || shared.withLock({ $0.ledgerIsDirty }) else { return false }
     guard (try? writeDurably(ledgerToWrite(), &writer)) != nil else { return false }
@@ -80,8 +76,11 @@ extension DurableStore {
     }
   }
 
-  /// Puts a summary in the place of `rows`, as fine as there is room for.
-  private func summarise(_ rows: RangeSet<UInt64>, of stretch: Stretch, _ writer: inout Writer) -> Bool {
+  /// Puts a summary in the place of `rows`, as fine as there is room for; not when the medium refused to give some of
+  /// them back, so that there were more than `refused` such reads.
+  private func summarise(
+    _ rows: RangeSet<UInt64>, of stretch: Stretch, unless refused: UInt64, _ writer: inout Writer
+  ) -> Bool {
     let limit = layout.slotSize / Self.share
     // What did for the last stretch mostly does for this one; a grain finer may do again.
     let first = max(writer.grain - 1, 0)
@@ -91,6 +90,7 @@ extension DurableStore {
           rows, of: stretch, to: RowThinner.grains[place], atMost: limit / Self.leastRowBytes)
       else { continue }
       guard let payload = payload(of: result, standingFor: seen.kept, atMost: limit) else { continue }
+      guard refusedReads.load(ordering: .acquiring) == refused else { return false }
       evict(rows.intersection(seen.expired), byDamage: false)
       evict(rows.subtracting(seen.read), byDamage: true)
       writer.grain = place

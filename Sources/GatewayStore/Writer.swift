@@ -19,7 +19,6 @@ struct Writer: ~Copyable {
   var unpackable: Set<UInt64> = []
   /// A segment was begun since the last look for rows to thin.
   var mayThin = true
-  var eviction = EvictionPolicy.oldest
   /// Rows from before this are too old to be kept in summaries either; set when some were last dropped for their age.
   var cutoff: Timestamp?
   /// How coarse the last summary was: a place in `RowThinner.grains`.
@@ -176,6 +175,7 @@ extension DurableStore {
       }
       for (record, offset) in records { shared.newest.add(record, at: offset) }
       shared.map.setNewestBytes(shared.newest.end)
+      if shared.writeFault != nil { shared.map.forgiveFailures() }
       shared.map.recordSuccess(ofSlot: slot)
       shared.ledger.store(through: commit.nextSeq - 1)
       if let rows = commit.supersedes, commit.rowCount > 0 {

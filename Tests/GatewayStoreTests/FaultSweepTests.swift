@@ -64,7 +64,7 @@ import Testing
         try life.reopen()
         break
       } catch {
-        guard injector.hasFired, case .unusable = error else {
+        guard injector.hasFired, case .away = error else {
           Issue.record("\(error): \(name)")
           return
         }

@@ -36,6 +36,9 @@ import Testing
     device.damage(slot0 + 4 * 4096..<slot0 + 5 * 4096) { _ in 0xFF }
     #expect(store.queue(for: "p").read(at: 12) == .gap(through: 20))
     device.unreadable = slot0 + 5 * 4096..<slot0 + 6 * 4096
+    // The medium may be away: they wait until something was stored since.
+    for _ in 0..<3 { #expect(store.queue(for: "p").read(at: 21) == .end) }
+    try store.append(rows: 10)
     #expect(store.queue(for: "p").read(at: 21) == .gap(through: 30))
     device.unreadable = nil
     guard case .commit = store.queue(for: "p").read(at: 21) else { return #expect(Bool(false)) }
@@ -290,5 +293,23 @@ import Testing
     let store = try filled(commits: 100, slots: 10)
     #expect(store.usage.fault?.contains("No space left") == true && device.size == 4 * smallSlot)
     #expect(readAll(store.queue(for: "p")).gaps.isEmpty && store.books(of: "p")!.queued > 200)
+  }
+
+  /// All of the disk refuses to be read, while it is read by everybody, and comes back.
+  @Test func rowsThatCannotBeReadForAWhileAreNotLost() throws {
+    let store = try openSmall(device, slots: 12)
+    store.evict(by: .thin)
+    for _ in 0..<40 { try store.append(rows: 10) }
+    let queue = store.queue(for: "p")
+    store.sealed.withLock { $0.removeAll() }
+    device.unreadable = 0..<Int.max
+    for seq in stride(from: 1, through: store.storedThrough, by: 7) {
+      #expect(queue.read(at: UInt64(seq)) == .end)
+    }
+    store.packOldSegments()
+    store.thinOldRows()
+    device.unreadable = nil
+    #expect(readAll(queue).rows == Array(1...400) && readAll(queue).gaps.isEmpty)
+    #expect(store.books(of: "p")?.damaged == 0)
   }
 }

@@ -91,6 +91,11 @@ package struct DeliveryLedger: Equatable, Sendable {
   /// this name counts them.
   package static let nobody = ""
 
+  /// The entries that a ledger for these destinations has.
+  package static func entryNames(for destinations: [String]) -> [String] {
+    destinations.isEmpty ? [nobody] : destinations
+  }
+
   /// The number of the last row on the medium; 0 when there is none.
   package private(set) var storedThrough: UInt64
   /// By destination's name; never empty.
@@ -182,7 +187,7 @@ package struct DeliveryLedger: Equatable, Sendable {
   /// but `gone`.
   package mutating func setDestinations(_ names: [String], gone: RangeSet<UInt64>) {
     var kept: [String: Entry] = [:]
-    for name in names.isEmpty ? [Self.nobody] : names {
+    for name in Self.entryNames(for: names) {
       kept[name] = entries[name] ?? Entry(settled: gone, delivered: 0, quarantined: 0, damaged: 0) ?? Entry()
     }
     entries = kept

@@ -69,7 +69,8 @@ package enum DeliveryRead: Equatable, Sendable {
   case commit(StoredCommit)
   /// The rows up to and including `through` are gone (evicted or damaged); the caller settles them as `.lost`.
   case gap(through: UInt64)
-  /// Nothing is stored at or behind the row that was asked for.
+  /// Nothing is stored at or behind the row that was asked for, or the medium refuses to give it back for now: ask
+  /// again when rows were stored.
   case end
 }
 
