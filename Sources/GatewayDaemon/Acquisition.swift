@@ -99,12 +99,12 @@ final class Acquisition: Sendable {
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 
   func start(
-    from remainder: Pipeline.Remainder, past: Past, commitInterval: Duration, queue: CommitQueue
+    from state: PipelineState, past: Past, commitInterval: Duration, queue: CommitQueue
   ) throws(SystemError) {
     try pipeline.start(
       Pipeline.Setup(
-        catalogue: catalogue, commitInterval: commitInterval, state: remainder.state,
-        nextSeq: remainder.nextSeq, pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
+        catalogue: catalogue, commitInterval: commitInterval, state: state,
+        pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
     for bus in buses { try bus.runner.start() }
   }
 

@@ -11,7 +11,6 @@ final class PendingCommit: @unchecked Sendable {
   let rowBytes: Int
   let journal: ByteBuffer
   let checkpoint: ByteBuffer
-  let firstSeq: UInt64
   let rowCount: Int
   let catalogue: Catalogue
   let time: Timestamp
@@ -22,14 +21,13 @@ final class PendingCommit: @unchecked Sendable {
 
   init(
     payload: consuming ByteBuffer, journal: consuming ByteBuffer, checkpoint: consuming ByteBuffer,
-    firstSeq: UInt64, rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool,
+    rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool,
     knowsPast: Bool = true
   ) {
     rowBytes = payload.count
     self.payload = payload
     self.journal = journal
     self.checkpoint = checkpoint
-    self.firstSeq = firstSeq
     self.rowCount = rowCount
     self.catalogue = catalogue
     self.time = time

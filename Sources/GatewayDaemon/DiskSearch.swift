@@ -39,8 +39,8 @@ extension Stores {
   /// of this run have begun without them.
   private func takeUpDisk() throws(StoreError) {
     let store = try openDisk(state.withLock { $0.config })
-    var remainder = Pipeline.Remainder(takenFrom: store)
-    let closing = remainder.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
+    var past = PipelineState(takenFrom: store)
+    let closing = past.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
     let result: Result<Void, any Error> = changes.withLock { _ in
       Result {
         let config = state.withLock { $0.config }
@@ -56,6 +56,6 @@ extension Stores {
     }
     if case .failure(let error) = result { throw .away("\(error)") }
     Self.tell(store.notes)
-    past.found(remainder.state)
+    self.past.found(past)
   }
 }

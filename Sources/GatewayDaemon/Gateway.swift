@@ -81,14 +81,14 @@ package final class Gateway: Sendable {
       writer = try StoreWriter(stores: stores, queue: queue, heartbeat: writerHeartbeat)
       let acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
-      let remainder = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
-      stores.past.begin(with: remainder.state)
+      let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
+      stores.past.begin(with: state)
       running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
       writer.retain(config.store.retain)
       try stores.start()
       try writer.start()
       try acquisition.start(
-        from: remainder, past: stores.past, commitInterval: config.store.commit, queue: queue)
+        from: state, past: stores.past, commitInterval: config.store.commit, queue: queue)
     } catch {
       throw .system(error)
     }
@@ -99,14 +99,14 @@ package final class Gateway: Sendable {
   /// What the disk says was open when the last run ended.
   private static func takeUp(
     _ stores: Stores, queue: CommitQueue, catalogue: Catalogue
-  ) -> Pipeline.Remainder {
+  ) -> PipelineState {
     guard let (store, isDisk) = stores.shown, isDisk else {
-      return Pipeline.Remainder(state: PipelineState(), nextSeq: 1)
+      return PipelineState()
     }
     store.remember(catalogue)
-    var remainder = Pipeline.Remainder(takenFrom: store)
-    if let commit = remainder.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
-    return remainder
+    var state = PipelineState(takenFrom: store)
+    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
+    return state
   }
 
   /// Opens the control socket; the data path does not depend on it.
@@ -202,7 +202,7 @@ package final class Gateway: Sendable {
     let before = running.withLock { $0 }
     // Whatever may fail for want of descriptors comes before anything is stopped.
     let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals, parking: parking)
-    var remainder: Pipeline.Remainder?
+    var remainder: PipelineState?
     try stores.adopt(config) {
       before.acquisition.stopSources()
       parking.release(except: next.chips)

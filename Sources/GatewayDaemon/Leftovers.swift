@@ -1,12 +1,12 @@
 internal import GatewayCore
 internal import GatewayStore
 
-extension Pipeline.Remainder {
+extension PipelineState {
   /// What the disk's newest segments say of the run before.
   init(takenFrom store: DurableStore) {
     var replay = PipelineReplay()
     store.replayNewest { commit, catalogue in replay.apply(commit, catalogue: catalogue) }
-    self.init(state: replay.state, nextSeq: store.storedThrough + 1)
+    self = replay.state
   }
 
   /// Closes the windows that a configuration cannot go on with, because it does not have their points any more
@@ -18,12 +18,12 @@ extension Pipeline.Remainder {
     of catalogue: Catalogue, at time: Timestamp, knowsPast: Bool = true
   ) -> PendingCommit? {
     var probe = WindowAggregator(points: catalogue.points, startedAt: time)
-    let leftovers = Set(state.restore(into: &probe, points: catalogue.points).map(\.point.name))
+    let leftovers = Set(restore(into: &probe, points: catalogue.points).map(\.point.name))
     guard !leftovers.isEmpty else { return nil }
-    let before = Catalogue(points: state.windows.map(\.point) + state.totals.map(\.point))
+    let before = Catalogue(points: windows.map(\.point) + totals.map(\.point))
     var rows = RowEncoder()
     var open: [WindowAggregator.Accumulator] = []
-    for (place, window) in state.windows.enumerated() {
+    for (place, window) in windows.enumerated() {
       if leftovers.contains(window.point.name) {
         if let row = window.closingRow(point: PointIndex(place)) { rows.append(row) }
       } else {
@@ -32,17 +32,16 @@ extension Pipeline.Remainder {
       }
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
-    PipelineStateEncoder.append(books: state.books, checkpoint: open, to: &checkpoint)
-    let totals = state.totals.enumerated().map { place, total in
-      (point: PointIndex(state.windows.count + place), pulses: total.pulses)
+    PipelineStateEncoder.append(books: books, checkpoint: open, to: &checkpoint)
+    let pulses = totals.enumerated().map { place, total in
+      (point: PointIndex(windows.count + place), pulses: total.pulses)
     }
-    PipelineStateEncoder.append(totals: totals, to: &checkpoint)
-    let (firstSeq, count) = (nextSeq, rows.rowCount)
-    state.windows.removeAll { leftovers.contains($0.point.name) }
-    nextSeq += UInt64(count)
+    PipelineStateEncoder.append(totals: pulses, to: &checkpoint)
+    let count = rows.rowCount
+    windows.removeAll { leftovers.contains($0.point.name) }
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
-      firstSeq: firstSeq, rowCount: count, catalogue: before, time: time, beginsPipeline: true,
+      rowCount: count, catalogue: before, time: time, beginsPipeline: true,
       knowsPast: knowsPast)
   }
 }

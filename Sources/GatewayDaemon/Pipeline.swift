@@ -17,8 +17,8 @@ final class SourcePort: @unchecked Sendable {
 /// The pipeline's thread: rings → live table, windows, rows → commits for the writer.
 ///
 /// Promises: a reading that left its ring is in the commit that is handed over within the commit interval, as a
-/// row or in the state of its window; rows are numbered without a hole; readings of one source keep their order;
-/// what was counted is in the commit too.
+/// row or in the state of its window; readings of one source keep their order; what was counted is in the commit
+/// too.
 /// While the commit queue is full nothing moves: no reading leaves its ring, no window closes without those that
 /// wait for it there, and no commit costs memory.
 final class Pipeline: Sendable {
@@ -27,7 +27,6 @@ final class Pipeline: Sendable {
     var commitInterval: Duration
     /// What an earlier run or configuration left open.
     var state: PipelineState
-    var nextSeq: UInt64
     /// The catalogue's pulse points, whose totals go behind each commit.
     var pulses: [PulsePoint] = []
     /// What earlier runs counted, where the disk has not said it yet.
@@ -39,12 +38,6 @@ final class Pipeline: Sendable {
     var counter: PulseCounter
   }
 
-  /// What the next configuration's pipeline goes on from.
-  struct Remainder: Sendable {
-    var state: PipelineState
-    var nextSeq: UInt64
-  }
-
   let live: LiveTable
   /// Raised by a source whose ring is half full.
   let wake: EventSignal
@@ -52,7 +45,7 @@ final class Pipeline: Sendable {
   private let stopping = Atomic<Bool>(false)
   private let leastInterval = Atomic<Int64>(0)
   private let books = Mutex(PipelineState.Books())
-  private let remainder = Mutex<Remainder?>(nil)
+  private let remainder = Mutex<PipelineState?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
 
   init(catalogue: Catalogue, wake: EventSignal, heartbeat: Heartbeat) {
@@ -76,7 +69,7 @@ final class Pipeline: Sendable {
         books.withLock { $0 = worker.books }
       }
       let rest = worker.finish(at: SystemClock.moment)
-      books.withLock { $0 = rest.state.books }
+      books.withLock { $0 = rest.books }
       remainder.withLock { $0 = rest }
     }
     thread.withLock { swap(&$0, &started) }
@@ -88,7 +81,7 @@ final class Pipeline: Sendable {
   }
 
   /// Call when the sources have stopped: takes what is left in the rings, commits it, and ends the thread.
-  func finish() -> Remainder? {
+  func finish() -> PipelineState? {
     stopping.store(true, ordering: .releasing)
     wake.raise()
     var running: WorkerThread?
@@ -119,7 +112,6 @@ private struct PipelineWorker: ~Copyable {
   private let hasWindows: Bool
   private var rows = RowEncoder()
   private var journal = RowEncoder()
-  private var firstSeq: UInt64
   private var nextCommit: BootTime
   private var hasCommitted = false
 
@@ -140,7 +132,6 @@ private struct PipelineWorker: ~Copyable {
     committedTotals = setup.pulses.map { stored[setup.catalogue.points[Int($0.point)].name] ?? 0 }
     aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
     hasWindows = catalogue.points.contains { $0.window != .raw }
-    firstSeq = setup.nextSeq
     nextCommit = now.boot.advanced(by: commitInterval)
     _ = setup.state.restore(into: &aggregator, points: catalogue.points)
   }
@@ -218,10 +209,9 @@ private struct PipelineWorker: ~Copyable {
     let payload = rows.takeBytes(reserving: rows.bytes.count + checkpoint.count + 64)
     queue.push(
       PendingCommit(
-        payload: payload, journal: journalState, checkpoint: checkpoint, firstSeq: firstSeq, rowCount: count,
+        payload: payload, journal: journalState, checkpoint: checkpoint, rowCount: count,
         catalogue: catalogue, time: time, beginsPipeline: !hasCommitted, knowsPast: past.isKnown))
     hasCommitted = true
-    firstSeq += UInt64(count)
     journal.removeAll()
     committedBooks = books
     committedTotals = totals
@@ -229,7 +219,7 @@ private struct PipelineWorker: ~Copyable {
 
   /// Everything that was acquired, whatever the queue's limit says; the open windows stay open for whoever
   /// goes on from here.
-  mutating func finish(at now: Moment) -> Pipeline.Remainder {
+  mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
     aggregator.closeDue(at: now.time) { rows.append($0) }
     commit(at: now.time)
@@ -239,7 +229,6 @@ private struct PipelineWorker: ~Copyable {
     let totals = pulses.map {
       PipelineState.PulseTotal(point: catalogue.points[Int($0.point)], pulses: $0.counter.total)
     }
-    return Pipeline.Remainder(
-      state: PipelineState(books: books, windows: windows, totals: totals), nextSeq: firstSeq)
+    return PipelineState(books: books, windows: windows, totals: totals)
   }
 }

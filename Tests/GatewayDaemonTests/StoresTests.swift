@@ -152,7 +152,7 @@ import Testing
     PipelineStateEncoder.append(
       totals: state.totals.map { (point: PointIndex(0), pulses: $0.pulses) }, to: &checkpoint)
     return PendingCommit(
-      payload: rows.takeBytes(reserving: 64), journal: journal, checkpoint: checkpoint, firstSeq: 1,
+      payload: rows.takeBytes(reserving: 64), journal: journal, checkpoint: checkpoint,
       rowCount: values.count, catalogue: catalogue, time: SystemClock.time, beginsPipeline: false,
       knowsPast: knowsPast)
   }
@@ -235,8 +235,8 @@ import Testing
     bench.finish()
     let store = try Self.open(bench.disk, bench.config)
     #expect(store.storedThrough == 6)
-    let remainder = Pipeline.Remainder(takenFrom: store)
-    #expect(remainder.state.windows.isEmpty && remainder.state.totals.map(\.pulses) == [42])
+    let left = PipelineState(takenFrom: store)
+    #expect(left.windows.isEmpty && left.totals.map(\.pulses) == [42])
   }
 
   @Test func aReloadChangesBothStores() throws {
