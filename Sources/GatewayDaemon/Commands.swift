@@ -1,6 +1,7 @@
 internal import GatewayControl
 internal import GatewayCore
 internal import GatewaySources
+internal import GatewayStore
 internal import GatewaySystem
 
 /// What the control socket may ask of the gateway.
@@ -26,7 +27,9 @@ final class Commands: ControlDelegate {
     begin(at: destination) { queues throws(SystemError) in
       DeliveryMark(
         queues.map { queue in
-          DeliveryMark.Part(runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue)
+          DeliveryMark.Part(
+            runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue,
+            record: queue.store.recordLedger)
         })
     }.map { $0 }
   }

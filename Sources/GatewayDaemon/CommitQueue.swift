@@ -91,6 +91,9 @@ final class CommitQueue: Sendable {
   var bytes: Int { state.withLock { $0.bytes } }
   var isFull: Bool { bytes >= Self.limit }
 
+  /// The disk is slower than commits come: so more of what is read goes into each.
+  var isBehind: Bool { state.withLock { $0.commits.count > 1 } }
+
   var rowCount: Int { state.withLock { $0.commits.reduce(0) { $0 + $1.rowCount } } }
 
   func push(_ commit: PendingCommit) {

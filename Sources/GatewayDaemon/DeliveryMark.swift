@@ -1,5 +1,6 @@
 internal import GatewayControl
 internal import GatewayCore
+internal import GatewayStore
 internal import GatewaySystem
 internal import Synchronization
 
@@ -11,6 +12,8 @@ final class DeliveryMark: MarkedRows, Carrying {
   struct Part: Sendable {
     var runs: [ExportedRun]
     var queue: any DeliveryQueue
+    /// Puts what was settled on the medium: the file may be all that is left of these rows.
+    var record: @Sendable () throws(StoreError) -> Void
   }
 
   private struct State {
@@ -33,6 +36,9 @@ final class DeliveryMark: MarkedRows, Carrying {
   func run() {
     for part in parts {
       for run in part.runs where !state.withLock({ $0.isCancelled }) { mark(run, in: part.queue) }
+      do throws(StoreError) { try part.record() } catch {
+        JournalLog.line(.warning, "\(error); a power cut now makes rows that were carried out queued again")
+      }
     }
     state.withLock { $0.hasEnded = true }
   }

@@ -164,7 +164,16 @@ package final class Gateway: Sendable {
         config: running.config, startedAt: startedAt, acquisition: running.acquisition, store: rows.store,
         accounting: accounting, lostSinceStart: rows.lostSinceStart, inMemory: rows.inMemory,
         destinations: rows.destinations, flash: flash.life,
-        notes: (running.remark.map { [$0] } ?? []) + running.notes))
+        notes: [running.remark, slowDisk].compactMap { $0 } + running.notes))
+  }
+
+  private static let patienceWithDisk = Duration.seconds(3)
+
+  /// What a power cut would cost is more than was promised while the disk takes long.
+  private var slowDisk: String? {
+    guard let busy = writer.busy, busy > Self.patienceWithDisk else { return nil }
+    return
+      "store: the disk has not taken a commit for \(Int(busy.seconds)) s; what was read since is in memory only"
   }
 
   /// What acquires at present; a reload replaces it.

@@ -148,7 +148,7 @@ private struct PipelineWorker: ~Copyable {
   mutating func turn(at now: Moment) {
     guard drainRings(untilFull: true) else { return }
     aggregator.closeDue(at: now.time) { rows.append($0) }
-    if now.boot >= nextCommit {
+    if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
       // A late turn does not shorten the next interval.
       nextCommit = max(nextCommit.advanced(by: max(commitInterval, leastInterval)), now.boot)

@@ -11,7 +11,7 @@ enum StatusBoard {
     var acquisition: Acquisition
     var store: StatusSnapshot.Store
     var accounting: StatusSnapshot.Accounting
-    /// Rows evicted or destroyed in this run.
+    /// Rows evicted or destroyed in this run; those that summaries stand for are not among them.
     var lostSinceStart: UInt64
     /// Rows that only memory has.
     var inMemory: UInt64
@@ -36,7 +36,8 @@ enum StatusBoard {
     if inputs.lostSinceStart > 0 {
       verdict.note(
         .warning,
-        "\(inputs.lostSinceStart) rows were lost since the start: they had to make room, or the medium failed"
+        "\(inputs.lostSinceStart) rows were lost since the start: they had to make room, grew older than"
+          + " \"retain\", or the medium failed"
       )
     }
     if let flash = inputs.flash, let sentence = flash.sentence { verdict.note(flash.state, sentence) }

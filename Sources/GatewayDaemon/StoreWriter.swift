@@ -16,6 +16,7 @@ final class StoreWriter: Sendable {
   private let heartbeat: Heartbeat
   private let retry: EventSignal
   private let stopping = Atomic<Bool>(false)
+  private let busySince = Atomic<Int64>(.min)
   private let currentFault = Mutex<String?>(nil)
   /// Rows older than this are dropped; nil keeps them while there is room.
   private let retention = Mutex<Duration?>(nil)
@@ -26,6 +27,12 @@ final class StoreWriter: Sendable {
     self.queue = queue
     self.heartbeat = heartbeat
     retry = try EventSignal()
+  }
+
+  /// What the commit that is under way has taken so far; nil while none is.
+  var busy: Duration? {
+    let since = busySince.load(ordering: .relaxed)
+    return since == .min ? nil : BootTime(microseconds: since).duration(to: SystemClock.boot)
   }
 
   /// Why the last commit could be put nowhere; nil when it was.
@@ -64,7 +71,10 @@ final class StoreWriter: Sendable {
         stores.useIdleTime(at: SystemClock.time)
         continue
       }
-      if take(commit, &journalBytes) {
+      busySince.store(SystemClock.boot.microseconds, ordering: .relaxed)
+      let isTaken = take(commit, &journalBytes)
+      busySince.store(.min, ordering: .relaxed)
+      if isTaken {
         queue.removeFirst()
       } else if stopping.load(ordering: .acquiring) {
         return JournalLog.line(.error, "cannot store the last \(queue.rowCount) rows: they are lost")

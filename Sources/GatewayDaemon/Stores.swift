@@ -32,7 +32,7 @@ final class Stores: Sendable {
     var memory: Depot?
     var ended = EndedStores()
     /// Rows that earlier runs lost; they were told of then.
-    var evictedBefore: UInt64 = 0
+    var lostBefore: UInt64 = 0
   }
 
   /// What a daemon of 20 MB may take more.
@@ -61,7 +61,7 @@ final class Stores: Sendable {
     do throws(StoreError) {
       let store = try openDisk(config)
       state.disk = Depot(store, secrets)
-      state.evictedBefore = store.overallBooks.evicted
+      state.lostBefore = store.overallBooks.lost
       Self.tell(store.notes)
     } catch .away(let cause) {
       state.absence = Absence(cause: cause, since: SystemClock.time)

@@ -77,13 +77,14 @@ extension Stores {
     let inMemory = state.memory?.store.overallBooks.queued ?? 0
     return Summary(
       books: furthestBehind,
-      lostSinceStart: furthestBehind.evicted - min(state.evictedBefore, furthestBehind.evicted), held: held,
+      lostSinceStart: furthestBehind.lost - min(state.lostBefore, furthestBehind.lost), held: held,
       inMemory: inMemory, store: state.store,
       destinations: books.filter { names.contains($0.0) }.map { state.destination($0.0, $0.1) })
   }
 
   /// What one store holds for some destinations, to be carried out by hand.
   struct CarriedQueue {
+    var store: DurableStore
     var queue: UnionQueue
     let mayHold: (StreamID) -> Bool
   }
@@ -94,7 +95,8 @@ extension Stores {
     return state.depots.map { depot in
       let memoryStream = state.disk == nil ? nil : state.memory?.store.stream
       let isDisk = depot === state.disk
-      return CarriedQueue(queue: UnionQueue(destinations.map { depot.store.queue(for: $0) })) { stream in
+      let queues = destinations.map { depot.store.queue(for: $0) }
+      return CarriedQueue(store: depot.store, queue: UnionQueue(queues)) { stream in
         memoryStream == nil || isDisk == (stream != memoryStream)
       }
     }

@@ -13,6 +13,10 @@ package protocol BlockDevice: AnyObject, Sendable {
   func synchronize() -> Result<Void, Errno>
   /// Sets `length` bytes of the medium aside without changing the size.
   func reserve(_ length: Int) -> Result<Void, Errno>
+  /// The file has no name any more: nobody will find it again.
+  var isDeleted: Bool { get }
+  /// Gives back what was set aside beyond the size, if that is more than `length` bytes.
+  func giveBack(beyond length: Int)
   /// Makes later reads come from the medium: after a failed fdatasync the page cache shows bytes that never
   /// reached it.
   func dropCache()
@@ -40,13 +44,31 @@ final class StoreFile: BlockDevice {
   func synchronize() -> Result<Void, Errno> { descriptor.synchronizeData() }
 
   func reserve(_ length: Int) -> Result<Void, Errno> {
-    retrying { gateway_reserve(descriptor.number, off_t(length)) }.map { _ in }
+    let result = retrying { gateway_reserve(descriptor.number, off_t(length)) }.map { _ in }
+    // A file system that is too small has given all of its room by now.
+    if case .failure = result { giveBack(beyond: 0) }
+    return result
+  }
+
+  var isDeleted: Bool {
+    var status = stat()
+    return fstat(descriptor.number, &status) == 0 && status.st_nlink == 0
+  }
+
+  func giveBack(beyond length: Int) {
+    var status = stat()
+    guard fstat(descriptor.number, &status) == 0, Int(status.st_blocks) * 512 > length else { return }
+    // To the size that it has: what lies behind is freed.
+    _ = ftruncate(descriptor.number, status.st_size)
   }
 
   func dropCache() { _ = posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_DONTNEED) }
 }
 
 extension BlockDevice {
+  package var isDeleted: Bool { false }
+  package func giveBack(beyond length: Int) {}
+
   /// Reads exactly `room.count` bytes; false at the end of the file and on any error.
   func fill(_ room: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
     if case .success(room.count) = read(into: room, at: offset) { return true }

@@ -86,6 +86,11 @@ package final class DurableStore: Sendable {
       file = try directory.openFile()
       recovery = try Recovery(device: file, slotSize: slotSize)
     }
+    if !recovery.hasAnythingOfOurs, let before = mark.read(), before.boot == boot, before.storedThrough > 0 {
+      notes.append(
+        "the store that held rows up to \(before.storedThrough) of stream \(before.stream) is gone; it begins anew"
+      )
+    }
     let store = try DurableStore(
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
       destinations: destinations, boot: boot, mark: mark)

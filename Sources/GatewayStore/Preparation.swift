@@ -79,10 +79,12 @@ struct Preparation {
 
   /// Sets the whole capacity aside, so that nobody else can fill the medium up under the store.
   mutating func reserve(_ bytes: Int) {
+    // What a larger capacity had set aside; a file system counts blocks of its own for a file.
+    device.giveBack(beyond: bytes + bytes / 64 + (1 << 20))
     guard device.size < bytes, case .failure(let error) = device.reserve(bytes) else { return }
     let text =
       "cannot reserve \(bytes >> 20) MiB for the store: \(SystemError.text(error.code));"
-      + " it grows as long as there is room"
+      + " it grows as long as there is room: set a smaller \"capacity\" or make room"
     notes.append(text)
     // A file system without fallocate(2) is no fault, a full one is.
     if error.code == ENOSPC { spaceFault = text }

@@ -243,13 +243,17 @@ extension DurableStore {
     package var slotsSetAside: Int
   }
 
+  private static let deleted =
+    "\"\(StoreFormat.fileName)\" was deleted under the gateway: its rows end with this run;"
+    + " let them be delivered or export them, then restart gatewayd"
+
   package var usage: Usage {
     shared.withLock { shared in
       let stored = shared.ledger.storedThrough
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
-        fault: shared.writeFault ?? shared.spaceFault,
+        fault: shared.writeFault ?? (device.isDeleted ? Self.deleted : shared.spaceFault),
         slotsSetAside: shared.map.failedSlots.count { $0 < slotLimit })
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)

@@ -125,6 +125,14 @@ extension DurableStore {
     }
   }
 
+  /// Puts the acknowledgements so far on record, and waits for the medium.
+  package func recordLedger() throws(StoreError) {
+    try writer.withLock { (writer) throws(StoreError) in
+      guard shared.withLock({ $0.ledgerIsDirty }) else { return }
+      try writeDurably(ledgerToWrite(), &writer)
+    }
+  }
+
   /// Puts the ledger on record, and that the store ended here. Nothing may be appended afterwards.
   package func close() throws(StoreError) {
     try writer.withLock { (writer) throws(StoreError) in

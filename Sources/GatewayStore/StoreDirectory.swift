@@ -59,12 +59,17 @@ final class StoreDirectory: Sendable {
     guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1,
       status.st_uid == geteuid()
     else {
-      throw .unusable(
-        "cannot open \"\(path)/\(name)\": it is not a plain file of the gateway's user"
-          + " with one name; remove it"
-      )
+      throw .unusable("cannot open \"\(path)/\(name)\": \(advice(on: status)); it may hold rows, so keep it")
     }
     return file
+  }
+
+  /// What is wrong with a file that is not plainly ours, and what would be right.
+  private static func advice(on status: stat) -> String {
+    guard status.st_mode & S_IFMT == S_IFREG else { return "it is no plain file; move it away" }
+    return status.st_nlink == 1
+      ? "it belongs to user \(status.st_uid); chown it to user \(geteuid())"
+      : "it has \(status.st_nlink) names; remove the others"
   }
 
   /// Gives a file that is not ours another name, so that it is kept; returns that name.

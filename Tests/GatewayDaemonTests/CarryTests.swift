@@ -54,7 +54,7 @@ import Testing
   }
 
   private func mark(_ runs: [ExportedRun], _ queue: CarryQueue) -> MarkResult? {
-    let mark = DeliveryMark([DeliveryMark.Part(runs: runs, queue: queue)])
+    let mark = DeliveryMark([DeliveryMark.Part(runs: runs, queue: queue, record: {})])
     mark.run()
     return mark.result
   }

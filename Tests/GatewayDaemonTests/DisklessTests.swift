@@ -106,7 +106,8 @@ import Testing
     try cabinet.startAndWait()
     // It is an ordinary store.
     try waitForDisk(cabinet)
-    #expect(cabinet.platform.stats.duplicates == 0 && cabinet.platform.stats.rejected == 0)
+    // An answer that came too late on a busy machine makes a repetition, which the platform knows.
+    #expect(cabinet.platform.stats.rejected == 0)
     #expect(try cabinet.stop() == 0)
   }
 
@@ -219,6 +220,20 @@ import Testing
     try expectEveryReadingOnce(cabinet, streams: 3...3, hasMore: true)
     #expect(try cabinet.stop() == 0)
   }
+
+  @Test(.enabled(if: geteuid() == 0, "needs root, for a loop mount"))
+  func aCapacityThatTheFileSystemHasNotLeavesItsRoomToOthers() throws {
+    let cabinet = try Cabinet()
+    cabinet.place = "disk/state"
+    let disk = try #require(LoopDisk(below: cabinet.directory, bytes: 64 << 20))
+    defer { disk.unmount() }
+    try writeConfig(cabinet, capacity: "256MiB")
+    try cabinet.startAndWait()
+    try wait(cabinet, forRows: 20)
+    #expect(reasons(cabinet).contains { $0.contains("cannot reserve 256 MiB for the store: No space left") })
+    #expect(disk.room > 24 << 20)
+    #expect(try cabinet.stop() == 0)
+  }
 }
 
 extension ChildProcess {
@@ -251,6 +266,11 @@ private final class LoopDisk {
 
   func unmount() { _ = Self.run("/usr/bin/umount", ["-l", path]) }
   func remount(_ mode: String) -> Bool { Self.run("/usr/bin/mount", ["-o", "remount,\(mode)", path]) }
+
+  var room: UInt64 {
+    var status = statvfs()
+    return statvfs(path, &status) == 0 ? UInt64(status.f_bavail) * UInt64(status.f_frsize) : 0
+  }
 
   func fill(leaving bytes: UInt64) {
     var status = statvfs()

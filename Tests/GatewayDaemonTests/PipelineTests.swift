@@ -166,6 +166,20 @@ import Testing
         catalogue: catalogue, time: SystemClock.time, beginsPipeline: false))
   }
 
+  /// Two commits wait: what is read meanwhile goes into one, so that few synchronisations catch up.
+  @Test func aSlowDiskGetsMoreInEachCommit() throws {
+    let bench = try start([point("d.a", .raw)])
+    for number in 0..<6 {
+      bench.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(Int64(number))))
+      // Several of the commits' intervals.
+      usleep(120_000)
+    }
+    let rest = try #require(bench.pipeline.finish())
+    #expect(rest.books.acquired == 6)
+    let commits = takeAll(bench.queue)
+    #expect(commits.count <= 3 && commits.reduce(0) { $0 + $1.rowCount } == 6)
+  }
+
   @Test func aDiskThatStallsForDaysTakesNoMoreMemory() throws {
     let bench = try start([point("a.x", .tumbling(seconds: 60))], ringSize: 64)
     fill(bench.queue)

@@ -188,4 +188,50 @@ import Testing
     #expect(text.contains("format 3"))
     #expect(try readFile(file) == bytes)
   }
+
+  private func setAside() -> Int {
+    var status = stat()
+    return stat(file, &status) == 0 ? Int(status.st_blocks) * 512 : 0
+  }
+
+  @Test func aSmallerCapacityGivesBackWhatALargerOneHadSetAside() throws {
+    let wanted = 64 << 20
+    for capacity in [wanted, 8 * smallSlot] {
+      let store = try DurableStore.open(
+        in: StoreDirectory(directory.path), slotSize: smallSlot, capacity: capacity, destinations: ["p"],
+        boot: bootA, mark: mark)
+      if store.storedThrough == 0 { try store.append(rows: 10) }
+      #expect(store.storedThrough == 10)
+      // A file system may set nothing aside; then there is nothing to give back.
+      #expect(capacity == wanted || setAside() < 4 << 20)
+    }
+  }
+
+  @Test func aFileThatIsDeletedUnderTheStoreIsAFault() throws {
+    let store = try open()
+    try store.append(rows: 10)
+    #expect(store.usage.fault == nil)
+    unlink(file)
+    #expect(store.usage.fault?.contains("was deleted under the gateway") == true)
+  }
+
+  @Test func aStoreThatIsGoneAtTheNextStartIsMissed() throws {
+    let stream = try {
+      let store = try open()
+      try store.append(rows: 10)
+      return store.stream
+    }()
+    unlink(file)
+    let notes = try open().notes
+    #expect(notes == ["the store that held rows up to 10 of stream \(stream) is gone; it begins anew"])
+  }
+
+  @Test func aFileThatIsNotPlainlyOursIsToBeKept() throws {
+    try { try open().append(rows: 10) }()
+    #expect(link(file, "\(directory.path)/second") == 0)
+    let sentence = error { _ = try open() }?.description
+    #expect(sentence?.hasSuffix("it has 2 names; remove the others; it may hold rows, so keep it") == true)
+    unlink("\(directory.path)/second")
+    #expect(try open().storedThrough == 10)
+  }
 }

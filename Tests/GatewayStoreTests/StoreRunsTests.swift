@@ -101,4 +101,18 @@ import Testing
       }
     }
   }
+
+  /// What a technician was told to be marked stays so, however soon the power goes.
+  @Test func aLedgerOnRecordNeedsNoCommit() throws {
+    let device = MemoryDevice()
+    let store = try openSmall(device)
+    for _ in 0..<3 { try store.append(rows: 10) }
+    let queue = store.queue(for: "p")
+    for rows: ClosedRange<UInt64> in [1...5, 11...20, 6...10] {
+      queue.acknowledge(rows, as: .delivered)
+      try store.recordLedger()
+      let after = try openSmall(MemoryDevice(device.medium), boot: bootB)
+      #expect(after.books(of: "p")?.delivered == store.books(of: "p")?.delivered)
+    }
+  }
 }

@@ -218,6 +218,9 @@ package struct DeliveryBooks: Equatable, Sendable {
   package var thinned: UInt64
   package var quarantined: UInt64
 
+  /// Gone for ever: neither delivered nor in a summary.
+  package var lost: UInt64 { evicted - min(thinned, evicted) }
+
   package init(stored: UInt64, entry: DeliveryLedger.Entry) {
     self.stored = stored
     delivered = entry.delivered
