@@ -132,7 +132,7 @@ package struct NativeJSON: ~Copyable {
 
 /// What is the same in every row of a point, formatted once: `,"point":"…","time":"` and then
 /// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it.
-private struct PointFragments: ~Copyable {
+struct PointFragments: ~Copyable {
   private struct Place {
     var start: Int
     var nameEnd: Int
