@@ -108,7 +108,12 @@ class LoggedDisk:
             run("losetup", "--detach", self.device)
             self.device = None
         self.server.terminate()
-        self.server.wait()
+        try:
+            self.server.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            # Seen once: it waited five minutes for its own export, with everything written long before.
+            self.server.kill()
+            self.server.wait()
 
 
 class CutDisk:
