@@ -41,8 +41,8 @@ extension Stores {
     let store = try openDisk(state.withLock { $0.config })
     var past = PipelineState(takenFrom: store)
     let closing = past.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
-    let result: Result<Void, any Error> = changes.withLock { _ in
-      Result {
+    do {
+      try changes.withLock { _ in
         let config = state.withLock { $0.config }
         let depot = Depot(store, secrets)
         let uplinks = try depot.makeUplinks(config)
@@ -53,8 +53,9 @@ extension Stores {
           state.absence?.held = closing
         }
       }
+    } catch {
+      throw .away("\(error)")
     }
-    if case .failure(let error) = result { throw .away("\(error)") }
     Self.tell(store.notes)
     self.past.found(past)
   }

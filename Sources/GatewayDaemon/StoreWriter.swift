@@ -160,10 +160,4 @@ extension DurableStore {
     }
     makeRoom()
   }
-
-  /// After each commit.
-  private func makeRoom() {
-    packOldSegments()
-    thinOldRows()
-  }
 }

@@ -33,6 +33,9 @@ final class Stores: Sendable {
     var ended = EndedStores()
     /// Rows that earlier runs lost; they were told of then.
     var lostBefore: UInt64 = 0
+
+    /// The disk's first.
+    var depots: [Depot] { [disk, memory].compactMap { $0 } }
   }
 
   /// What a daemon of 20 MB may take more.
@@ -172,8 +175,7 @@ final class Stores: Sendable {
     }
   }
 
-  /// Those with rows, the disk's first.
-  var depots: [Depot] { state.withLock { [$0.disk, $0.memory].compactMap { $0 } } }
+  var depots: [Depot] { state.withLock { $0.depots } }
 
   /// Has every forwarder send now, and looks for a disk that is away; the rows that are queued.
   func flush() -> UInt64 {

@@ -72,7 +72,8 @@ extension Stores {
     let state = state.withLock { $0 }
     let names = state.config.destinations.map(\.name)
     let books = DeliveryLedger.entryNames(for: names).map { ($0, state.books(of: $0)) }
-    let furthestBehind = books.min { ($0.1.settled, $0.0) < ($1.1.settled, $1.0) }?.1 ?? state.books(of: "")
+    // There is always one.
+    let furthestBehind = books.min { ($0.1.settled, $0.0) < ($1.1.settled, $1.0) }!.1
     let held = UInt64(state.absence?.held?.rowCount ?? 0)
     let inMemory = state.memory?.store.overallBooks.queued ?? 0
     return Summary(
@@ -103,7 +104,10 @@ extension Stores {
   }
 
   /// Why rows are not on the disk; nil when they are.
-  var fault: String? { state.withLock { $0 }.fault }
+  var fault: String? {
+    let state = state.withLock { $0 }
+    return state.fault ?? state.disk?.store.usage.fault
+  }
 
   var heartbeats: [Heartbeat] { depots.flatMap { $0.uplinks.map(\.heartbeat) } }
 
@@ -121,25 +125,25 @@ extension DeliveryBooks {
 }
 
 extension Stores.State {
-  fileprivate var depots: [Depot] { [disk, memory].compactMap { $0 } }
-
   fileprivate func books(of destination: String) -> DeliveryBooks {
     depots.reduce(ended.books(of: destination)) { $0 + $1.store.books(orAllGone: destination) }
   }
 
+  /// Why the disk is away.
   fileprivate var fault: String? {
-    guard let absence else { return disk?.store.usage.fault }
+    guard let absence else { return nil }
     let rows = UInt64(absence.held?.rowCount ?? 0) + (memory?.store.overallBooks.queued ?? 0)
     return "the disk is away: \(absence.cause); rows are kept in memory since \(absence.since) (\(rows) rows)"
   }
 
   fileprivate var store: StatusSnapshot.Store {
-    let usages = depots.map(\.store.usage)
+    let onDisk = disk?.store.usage
+    let usages = [onDisk, memory?.store.usage].compactMap { $0 }
     return StatusSnapshot.Store(
       capacity: usages.first?.capacity ?? config.store.capacity, used: usages.reduce(0) { $0 + $1.used },
       oldest: usages.compactMap(\.oldest).min(), commits: usages.reduce(ended.commits) { $0 + $1.commits },
-      bytesWritten: disk?.store.usage.bytesWritten ?? 0, fault: fault,
-      slotsSetAside: disk?.store.usage.slotsSetAside ?? 0)
+      bytesWritten: onDisk?.bytesWritten ?? 0, fault: fault ?? onDisk?.fault,
+      slotsSetAside: onDisk?.slotsSetAside ?? 0)
   }
 
   /// One destination, however many forwarders it has: the worse state is shown, with its error.

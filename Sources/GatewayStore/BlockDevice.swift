@@ -69,12 +69,6 @@ extension BlockDevice {
   package var isDeleted: Bool { false }
   package func giveBack(beyond length: Int) {}
 
-  /// Reads exactly `room.count` bytes; false at the end of the file and on any error.
-  func fill(_ room: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
-    if case .success(room.count) = read(into: room, at: offset) { return true }
-    return false
-  }
-
   /// `reserve`, but a file system that cannot do that is no failure.
   func setAside(_ length: Int) -> Result<Void, Errno> {
     if case .failure(let error) = reserve(length), error.code != EOPNOTSUPP { return .failure(error) }

@@ -181,13 +181,9 @@ package final class DurableStore: Sendable {
   package func setDestinations(_ names: [String]) throws(StoreError) {
     try Self.check(destinations: names)
     let (map, ledger, newest) = shared.withLock { ($0.map, $0.ledger, $0.newest) }
-    let isKnown = Set(names).isSubset(of: ledger.entries.keys)
-    let gone =
-      isKnown
-      ? RangeSet()
-      : map.rowsGone(storedThrough: ledger.storedThrough) {
-        $0.id == map.segments.last?.id ? newest : index(of: $0)
-      }
+    let gone = map.rowsGone(for: names, unknownTo: ledger) {
+      $0.id == map.segments.last?.id ? newest : index(of: $0)
+    }
     shared.withLock { shared in
       shared.ledger.setDestinations(names, gone: gone)
       shared.ledgerIsDirty = true

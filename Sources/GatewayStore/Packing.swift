@@ -20,7 +20,7 @@ extension DurableStore {
   /// Packs one run of old segments if free slots run short. Call on the writing thread after each commit: when one
   /// began a segment, something may have become due. Whether it did something; then there may be more.
   @discardableResult
-  package func packOldSegments() -> Bool {
+  func packOldSegments() -> Bool {
     writer.withLock { writer in
       guard writer.mayPack else { return false }
       writer.mayPack = false

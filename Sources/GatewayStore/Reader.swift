@@ -102,6 +102,7 @@ extension DurableStore {
     }
   }
 
+  /// Reads exactly `room.count` bytes; false at the end of the file and on any error, which is counted.
   private func fill(_ room: UnsafeMutableRawBufferPointer, at offset: Int) -> Bool {
     switch device.read(into: room, at: offset) {
     case .success(let count): return count == room.count
@@ -248,12 +249,13 @@ extension DurableStore {
     + " let them be delivered or export them, then restart gatewayd"
 
   package var usage: Usage {
-    shared.withLock { shared in
+    let isDeleted = device.isDeleted
+    return shared.withLock { shared in
       let stored = shared.ledger.storedThrough
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
-        fault: shared.writeFault ?? (device.isDeleted ? Self.deleted : shared.spaceFault),
+        fault: shared.writeFault ?? (isDeleted ? Self.deleted : shared.spaceFault),
         slotsSetAside: shared.map.failedSlots.count { $0 < slotLimit })
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)

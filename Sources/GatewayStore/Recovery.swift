@@ -114,14 +114,10 @@ struct Recovery {
         result.evict(found.summary, byDamage: true)
       }
     }
-    let isKnown = Set(destinations).isSubset(of: result.entries.keys)
-    let gone =
-      isKnown
-      ? RangeSet()
-      : map.rowsGone(storedThrough: storedThrough) { segment in
-        var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
-        return scan.index(ofSegment: segment.id)
-      }
+    let gone = map.rowsGone(for: destinations, unknownTo: result) { segment in
+      var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
+      return scan.index(ofSegment: segment.id)
+    }
     result.setDestinations(destinations, gone: gone)
     return result
   }

@@ -50,10 +50,14 @@ struct SegmentMap {
   /// The number of the first row that is stored, given that of the last.
   func oldest(storedThrough: UInt64) -> UInt64 { segments.first?.firstSeq ?? storedThrough + 1 }
 
-  /// What a destination that nobody knew before cannot have, or gets in summaries: rows that are older than all
-  /// segments, those of segments in the middle whose slots were taken once nobody needed them, and those that a
-  /// summary stands for. Nothing but the segments says so: `index` looks into each.
-  func rowsGone(storedThrough: UInt64, index: (Segment) -> SegmentIndex) -> RangeSet<UInt64> {
+  /// What those of `destinations` that `ledger` does not know cannot have, or get in summaries: rows that are older than
+  /// all segments, those of segments in the middle whose slots were taken once nobody needed them, and those that a
+  /// summary stands for. Nothing but the segments says so: where one is new, `index` looks into each.
+  func rowsGone(
+    for destinations: [String], unknownTo ledger: DeliveryLedger, index: (Segment) -> SegmentIndex
+  ) -> RangeSet<UInt64> {
+    guard !Set(destinations).isSubset(of: ledger.entries.keys) else { return RangeSet() }
+    let storedThrough = ledger.storedThrough
     var gone = RangeSet(1..<oldest(storedThrough: storedThrough))
     for place in segments.indices.map({ place(at: $0, storedThrough: storedThrough) }) {
       let index = index(place.segment)

@@ -23,11 +23,17 @@ extension DurableStore {
   /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
   package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }
 
+  /// Call on the writing thread after each commit: packs, and thins if the policy says so, as far as slots run short.
+  package func makeRoom() {
+    packOldSegments()
+    thinOldRows()
+  }
+
   /// Summarises the oldest rows when no slot is left for the next segment, if the policy says so. Call on the
   /// writing thread after each commit, behind `packOldSegments`, which costs nobody anything. Whether it did
   /// something.
   @discardableResult
-  package func thinOldRows() -> Bool {
+  func thinOldRows() -> Bool {
     let before = storedThrough
     writer.withLock { writer in
       guard writer.mayThin, shared.withLock({ $0.eviction == .thin }) else { return }

@@ -53,7 +53,7 @@ struct FullStore {
           return
         }
         try store.append(payload: payload, rowCount: count, catalogue: catalogue, time: time)
-        store.packOldSegments()
+        store.makeRoom()
       }
       return goesOn
     }

@@ -139,8 +139,7 @@ package struct OutageSimulation: ~Copyable {
         try store.append(payload: payload, rowCount: count, catalogue: catalogue, time: time)
         if count > 0 { last = store.storedThrough }
       }
-      store.packOldSegments()
-      store.thinOldRows()
+      store.makeRoom()
       if let last, !isAway, result.queuedAtReturn > 0 { waiting.append((last, now)) }
       advance()
       second += 1
