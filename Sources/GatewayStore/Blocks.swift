@@ -124,9 +124,9 @@ struct LedgerBlock: Equatable {
     return min((StoreFormat.block - fixedSize - names) / (runSize * max(destinations.count, 1)), mostRuns)
   }
 
-  /// As much of `ledger` as the block has room for.
-  static func fitting(_ ledger: DeliveryLedger) -> DeliveryLedger {
-    ledger.limited(toRuns: runs(for: ledger.entries.keys))
+  /// As much of `ledger` as the block has room for, when `durable` is the last one that was written.
+  static func fitting(_ ledger: DeliveryLedger, after durable: DeliveryLedger) -> DeliveryLedger {
+    ledger.limited(toRuns: runs(for: ledger.entries.keys), keeping: durable)
   }
 
   func append(to buffer: inout ByteBuffer) {

@@ -27,7 +27,7 @@ struct LedgerWriter: ~Copyable {
     var block = block
     generation += 1
     block.generation = generation
-    block.ledger = LedgerBlock.fitting(block.ledger)
+    block.ledger = LedgerBlock.fitting(block.ledger, after: durable)
     pending = block.ledger
     buffer.removeAll()
     block.append(to: &buffer)

@@ -28,7 +28,7 @@ extension DurableStore {
     _ tried: Set<Int>, allowingFailed: Bool, _ writer: inout Writer
   ) throws(StoreError) -> Int? {
     let found = shared.withLock {
-      $0.freeSlot(limit: slotLimit, tried: tried, allowingFailed: allowingFailed)
+      $0.freeSlot(writer.ledger.durable, limit: slotLimit, tried: tried, allowingFailed: allowingFailed)
     }
     guard let found else { return nil }
     if let rows = found.freed, !writer.ledger.durable.isSettled(rows) {
@@ -144,9 +144,10 @@ extension DurableStore {
 extension DurableStore.Shared {
   /// By what the medium's ledger has room to remember: a slot must not be given away by more than that.
   func freeSlot(
-    limit: Int, tried: Set<Int> = [], allowingFailed: Bool
+    _ durable: DeliveryLedger, limit: Int, tried: Set<Int> = [], allowingFailed: Bool
   ) -> (slot: Int, freed: ClosedRange<UInt64>?)? {
     map.freeSlot(
-      ledger: LedgerBlock.fitting(ledger), limit: limit, tried: tried, allowingFailed: allowingFailed)
+      ledger: LedgerBlock.fitting(ledger, after: durable), limit: limit, tried: tried,
+      allowingFailed: allowingFailed)
   }
 }

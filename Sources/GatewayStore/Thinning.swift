@@ -38,16 +38,19 @@ extension DurableStore {
     writer.withLock { writer in
       guard writer.mayThin, shared.withLock({ $0.eviction == .thin }) else { return }
       writer.mayThin = false
-      while !hasRoomForASegment, !extendByOneSlot(), thinOldest(&writer) { writer.mayPack = true }
+      while !hasRoomForASegment(writer.ledger.durable), !extendByOneSlot(), thinOldest(&writer) {
+        writer.mayPack = true
+      }
     }
     guard storedThrough > before else { return false }
     for raise in shared.withLock({ Array($0.listeners.values) }) { raise() }
     return true
   }
 
-  private var hasRoomForASegment: Bool {
+  private func hasRoomForASegment(_ durable: DeliveryLedger) -> Bool {
     shared.withLock {
-      $0.map.slotCount < slotsWithRoom($0) || $0.freeSlot(limit: slotLimit, allowingFailed: false) != nil
+      $0.map.slotCount < slotsWithRoom($0)
+        || $0.freeSlot(durable, limit: slotLimit, allowingFailed: false) != nil
     }
   }
 

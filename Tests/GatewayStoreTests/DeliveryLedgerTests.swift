@@ -93,7 +93,7 @@ import Testing
         ledger.acknowledge(first...first + UInt64.random(in: 0...9, using: &random), as: kind, at: "p")
       }
       let limit = Int.random(in: 1...12, using: &random)
-      let (whole, short) = (ledger.entries["p"]!, ledger.limited(toRuns: limit).entries["p"]!)
+      let (whole, short) = (ledger.entries["p"]!, ledger.entries["p"]!.limited(toRuns: limit))
       #expect(short.settled.ranges.count <= limit, "seed \(seed)")
       #expect(short.settled.isSubset(of: whole.settled), "seed \(seed)")
       #expect(short.settledThrough == whole.settledThrough, "seed \(seed)")
@@ -103,5 +103,23 @@ import Testing
       #expect(again == short, "its numbers contradict each other, seed \(seed)")
       #expect(short.delivered <= whole.delivered && short.quarantined <= whole.quarantined, "seed \(seed)")
     }
+  }
+
+  /// Rows that one ledger on the medium calls settled may be written over: no later one may call them queued.
+  @Test func whatTheMediumCallsSettledStaysSettled() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = SeededRandom(seed: seed)
+    var ledger = DeliveryLedger(storedThrough: 1000, entries: ["p": .init()])
+    var durable = ledger
+    for _ in 0..<200 {
+      let first = UInt64.random(in: 1...990, using: &random)
+      ledger.acknowledge(first...first + UInt64.random(in: 0...9, using: &random), as: .delivered, at: "p")
+      let next = ledger.limited(toRuns: 8, keeping: durable)
+      #expect(next.entries["p"]!.settled.ranges.count <= 8, "seed \(seed)")
+      #expect(durable.entries["p"]!.settled.isSubset(of: next.entries["p"]!.settled), "seed \(seed)")
+      durable = next
+    }
+    ledger.acknowledge(1...1000, as: .delivered, at: "p")
+    #expect(ledger.limited(toRuns: 8, keeping: durable) == ledger)
   }
 }

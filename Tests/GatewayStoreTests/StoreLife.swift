@@ -10,7 +10,6 @@ struct StoreLife {
   static let slotSize = 32 << 10
   static let slots = 7
   static let destinations = ["p", "q"]
-  private static let mostRuns = 16
   private static let start: Int64 = 1_790_000_000_000_000
 
   private(set) var device = MemoryDevice()
@@ -93,9 +92,7 @@ struct StoreLife {
   mutating func acknowledge() {
     let queue = store.queue(for: Self.destinations.randomElement(using: &random)!)
     guard store.storedThrough > 0 else { return }
-    // More runs than the medium's ledger holds would be forgotten there, and come back as queued.
-    let runs = store.shared.withLock { $0.ledger.entries.values.map(\.settled.ranges.count).max() ?? 0 }
-    let seq = runs > Self.mostRuns ? 1 : UInt64.random(in: 1...store.storedThrough, using: &random)
+    let seq = UInt64.random(in: 1...store.storedThrough, using: &random)
     guard let run = queue.pending(from: seq) else { return }
     let last = min(run.upperBound, run.lowerBound + UInt64.random(in: 0...60, using: &random))
     queue.acknowledge(run.lowerBound...last, as: .delivered)

@@ -62,14 +62,18 @@ package struct DeliveryLedger: Equatable, Sendable {
       return fresh
     }
 
-    /// The entry without its shortest runs: one that a power cut leaves may lag, so that rows are sent again. Rows
-    /// that are forgotten are taken for delivered ones, as far as there are any.
-    package func limited(toRuns limit: Int) -> Entry {
-      let extra = settled.ranges.count - limit
-      guard extra > 0 else { return self }
+    /// The entry with at most `limit` runs: those that hold one of `kept`, as far as that goes, then the first and the
+    /// longest. Rows that are forgotten are sent again; they are taken for delivered ones, as far as there are any.
+    package func limited(toRuns limit: Int, keeping kept: RangeSet<UInt64> = RangeSet()) -> Entry {
+      guard settled.ranges.count > limit else { return self }
+      func rank(_ run: Range<UInt64>) -> (Int, UInt64) {
+        if kept.ranges.contains(where: { $0.overlaps(run) }) { return (2, run.rowCount) }
+        return run.lowerBound == 1 ? (1, run.rowCount) : (0, run.rowCount)
+      }
       var result = self
-      let shortest = settled.ranges.dropFirst().sorted { $0.rowCount < $1.rowCount }.prefix(extra)
-      for run in shortest { result.forget(run) }
+      for run in settled.ranges.map({ ($0, rank($0)) }).sorted(by: { $0.1 > $1.1 }).dropFirst(limit) {
+        result.forget(run.0)
+      }
       return result
     }
 
@@ -176,11 +180,15 @@ package struct DeliveryLedger: Equatable, Sendable {
     if seq > 0 { evict(1...seq, byDamage: byDamage) }
   }
 
-  /// The ledger with at most so many runs for each destination; see `Entry.limited`.
-  package func limited(toRuns limit: Int) -> DeliveryLedger {
+  /// The ledger with at most so many runs for each destination; see `Entry.limited`. `durable`: the one that the
+  /// medium holds. What it calls settled may be gone by now and has to stay settled.
+  package func limited(toRuns limit: Int, keeping durable: DeliveryLedger) -> DeliveryLedger {
     guard entries.values.contains(where: { $0.settled.ranges.count > limit }) else { return self }
-    return DeliveryLedger(
-      storedThrough: storedThrough, entries: entries.mapValues { $0.limited(toRuns: limit) })
+    var result = self
+    for (name, entry) in entries {
+      result.entries[name] = entry.limited(toRuns: limit, keeping: durable.entries[name]?.settled ?? RangeSet())
+    }
+    return result
   }
 
   /// Keeps the entries of `names`, forgets all others. A new destination gets every row that is still stored: all
