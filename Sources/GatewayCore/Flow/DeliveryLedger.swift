@@ -186,7 +186,8 @@ package struct DeliveryLedger: Equatable, Sendable {
     guard entries.values.contains(where: { $0.settled.ranges.count > limit }) else { return self }
     var result = self
     for (name, entry) in entries {
-      result.entries[name] = entry.limited(toRuns: limit, keeping: durable.entries[name]?.settled ?? RangeSet())
+      let kept = durable.entries[name]?.settled ?? RangeSet()
+      result.entries[name] = entry.limited(toRuns: limit, keeping: kept)
     }
     return result
   }
