@@ -101,8 +101,6 @@ struct Recovery {
     let oldest = map.oldest(storedThrough: storedThrough)
     var result = ledger?.ledger ?? DeliveryLedger()
     result.store(through: storedThrough)
-    // Room was made only after the ledger said so: whatever else is missing at the old end was destroyed.
-    result.evict(through: oldest - 1, byDamage: true)
     // What is newer than the ledger stands in the newest segment: none is begun behind a summary that the ledger does
     // not know (`Thinning`).
     let known = ledger?.ledger.storedThrough ?? 0
@@ -114,6 +112,9 @@ struct Recovery {
         result.evict(found.summary, byDamage: true)
       }
     }
+    // Room was made only after the ledger said so: whatever else is missing at the old end was destroyed. Not before
+    // the summaries: who seems to have the rows of one is not sent it.
+    result.evict(through: oldest - 1, byDamage: true)
     let gone = map.rowsGone(for: destinations, unknownTo: result) { segment in
       var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
       return scan.index(ofSegment: segment.id)
@@ -166,7 +167,7 @@ struct Recovery {
       case .damaged: break
       }
       // A header that was not written over, or was written to a wrong slot, is whole, and another's.
-      if let header, firstSegment(device, at: start + StoreFormat.block) == header.id {
+      if let header, beginsWithRecords(of: header.id, at: start, device) {
         segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
         continue
       }
@@ -187,12 +188,19 @@ struct Recovery {
     return (segments, damaged)
   }
 
-  /// Of which segment the record is that should stand at `offset`, the first of its slot.
-  private func firstSegment(_ device: any BlockDevice, at offset: Int) -> UInt64? {
-    let record = Self.readBlock(device, at: offset) { bytes in
-      RecordHeader(reading: bytes, at: StoreFormat.block, maximumPayload: layout.maximumPayload)
+  /// Whether the first two records of the slot at `start` are of segment `id`: blocks of the slot's earlier use may
+  /// stand there again, a header and the record behind it among them. What cannot be read is believed.
+  private func beginsWithRecords(of id: UInt64, at start: Int, _ device: any BlockDevice) -> Bool {
+    var offset = StoreFormat.block
+    for _ in 0..<2 where offset < layout.slotSize {
+      let read = Self.readBlock(device, at: start + offset) { bytes in
+        RecordHeader(reading: bytes, at: offset, maximumPayload: layout.maximumPayload)
+      }
+      guard let found = read else { return offset > StoreFormat.block }
+      guard let record = found, record.segment == id else { return false }
+      offset += record.footprint
     }
-    return record??.segment
+    return true
   }
 
   /// nil when the medium does not give the block back.
