@@ -36,11 +36,11 @@ struct MutationTrial {
   private let hit: RangeSet<UInt64>
   private(set) var counts = Counts()
 
-  init(_ image: StoreImage, seed: UInt64) {
+  init(_ image: StoreImage, _ origin: String, seed: UInt64) {
     self.image = image
     mutation = StoreMutation(image, seed: seed)
     device = MemoryDevice(mutation.bytes)
-    name = "seed \(seed), \(mutation.words.joined(separator: ", "))"
+    name = "\(origin), seed \(seed), \(mutation.words.joined(separator: ", "))"
     (hit, lost) = Self.expectedLoss(image, mutation)
     counts.mutations = 1
     counts.bothCopies = hit == lost ? 0 : 1

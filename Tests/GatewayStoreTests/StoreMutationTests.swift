@@ -21,9 +21,10 @@ import Testing
     let seed = Self.seed(part)
     var counts = MutationTrial.Counts()
     while counts.mutations < Self.total / Self.parts {
-      let image = try StoreLife.image(seed: seed &+ UInt64(counts.mutations) << 32)
+      let imageSeed = seed &+ UInt64(counts.mutations) << 32
+      let image = try StoreLife.image(seed: imageSeed)
       for number in 0..<min(Self.perImage, Self.total / Self.parts - counts.mutations) {
-        var trial = MutationTrial(image, seed: seed &+ UInt64(counts.mutations))
+        var trial = MutationTrial(image, "image \(imageSeed)", seed: seed &+ UInt64(counts.mutations))
         try trial.run(isBusy: number % 8 == 0)
         counts.add(trial.counts)
       }
@@ -61,7 +62,7 @@ import Testing
     let seed = Self.seed(Self.parts)
     var counts = MutationTrial.Counts()
     for number in 0..<Self.total / 200 {
-      var trial = MutationTrial(image, seed: seed &+ UInt64(number))
+      var trial = MutationTrial(image, "golden store", seed: seed &+ UInt64(number))
       try trial.run(isBusy: false)
       counts.add(trial.counts)
     }
