@@ -36,7 +36,7 @@ final class Depot: Sendable {
     for destination in config.destinations {
       let heartbeat = Heartbeat(name: "destination \(destination.name)")
       let forwarder = try Forwarder(
-        destination: destination, gateway: config.id, queue: store.queue(for: destination.name),
+        destination: destination, gateway: config.id, queue: store.queue(for: destination.name), quarantine: MemoryQuarantine(),
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
         heartbeat: heartbeat)
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))

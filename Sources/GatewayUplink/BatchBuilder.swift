@@ -7,11 +7,17 @@ package struct SealedBatch: ~Copyable, Sendable {
   fileprivate var start = 0
   package fileprivate(set) var rows: ClosedRange<UInt64> = 0...0
   package fileprivate(set) var stream = StreamID(bits: 0)
-  package fileprivate(set) var key = ""
+  package fileprivate(set) var head = RequestHead()
+  /// See `FinishedRequest.items`.
+  package fileprivate(set) var items: [BatchItem] = []
+  /// The format has no place for any of the rows: there is nothing to send.
+  package fileprivate(set) var isEmpty = false
 
   package init() {}
 
   package var byteCount: Int { buffer.count - start }
+
+  package var request: DeliveryRequest { DeliveryRequest(rows: rows, stream: stream, items: items) }
 
   /// The bytes stay where they are until the batch is sealed anew.
   package borrowing func withBody<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
@@ -25,9 +31,9 @@ package struct SealedBatch: ~Copyable, Sendable {
 package struct BatchBuilder: ~Copyable {
   private let queue: any DeliveryQueue
   private let maximumBytes: Int
-  private var format: NativeJSON
+  private let format: any BatchFormat
   private var gzip: GzipEncoder?
-  private var json = ByteBuffer(capacity: 4096)
+  private var body = ByteBuffer(capacity: 4096)
   private var commit = CommitCursor()
   private var catalogueID: UInt32?
   /// The first row that is not in the draft.
@@ -35,6 +41,8 @@ package struct BatchBuilder: ~Copyable {
   /// The last row that may be in it.
   private var last: UInt64 = 0
   private var count = 0
+  /// How many of them have something to send.
+  private var written = 0
 
   /// The draft is full, or rows that cannot be read or that are another stream's lie behind it.
   package private(set) var isComplete = false
@@ -46,10 +54,10 @@ package struct BatchBuilder: ~Copyable {
   ) {
     self.queue = queue
     maximumBytes = destination.maximumBytes
-    format = NativeJSON(gateway: gateway)
+    format = destination.makeFormat(gateway: gateway)
     gzip = destination.usesGzip ? GzipEncoder() : nil
     next = seq
-    format.begin(&json)
+    format.begin(&body)
   }
 
   /// The rows of the draft; nil while it is empty.
@@ -65,8 +73,9 @@ package struct BatchBuilder: ~Copyable {
 
   private mutating func begin() {
     count = 0
+    written = 0
     isComplete = false
-    format.begin(&json)
+    format.begin(&body)
   }
 
   /// Goes on behind the lost rows; the caller has settled them.
@@ -122,17 +131,25 @@ package struct BatchBuilder: ~Copyable {
   private mutating func appendRows(_ rowLimit: Int) {
     let byteLimit = maximumBytes - format.longestRow - 2
     while !commit.isAtEnd && next <= last {
-      if count >= rowLimit || (count > 0 && json.count > byteLimit) {
+      if count >= rowLimit || (count > 0 && body.count > byteLimit) {
         isComplete = true
         return
       }
-      guard let row = commit.next(), format.append(row, seq: next, to: &json) else {
-        return lose(through: commit.lastSeq)
+      guard let row = commit.next() else { return lose(through: commit.lastSeq) }
+      switch format.append(row, seq: next, to: &body) {
+      case .written: written += 1
+      case .left: break
+      case .next:
+        precondition(count > 0, "BUG: a format that takes no row")
+        commit.putBack(row)
+        isComplete = true
+        return
+      case .unknown: return lose(through: commit.lastSeq)
       }
       next += 1
       count += 1
     }
-    if count >= rowLimit || json.count > byteLimit { isComplete = true }
+    if count >= rowLimit || body.count > byteLimit { isComplete = true }
   }
 
   /// Moves the draft into `batch`, whose old bytes are dropped, and begins the next one.
@@ -140,16 +157,17 @@ package struct BatchBuilder: ~Copyable {
     guard let rows else { preconditionFailure("BUG: sealing an empty draft") }
     batch.rows = rows
     batch.stream = format.stream
-    batch.key = "\"\(batch.stream)-\(rows.lowerBound)-\(rows.upperBound)\""
-    batch.start = format.finish(&json, rows: rows)
+    batch.isEmpty = written == 0
+    let request = format.finish(&body, rows: rows)
+    (batch.start, batch.head, batch.items) = (request.start, request.head, request.items)
     if gzip != nil {
       batch.buffer.removeAll()
-      json.withBytes { bytes in
+      body.withBytes { bytes in
         gzip!.append(UnsafeRawBufferPointer(rebasing: bytes[batch.start...]), to: &batch.buffer)
       }
       batch.start = 0
     } else {
-      swap(&json, &batch.buffer)
+      swap(&body, &batch.buffer)
     }
     begin()
   }
@@ -160,13 +178,17 @@ private struct CommitCursor: ~Copyable {
   private var payload = ByteBuffer(capacity: 4096)
   private var decoder = RowDecoder(UnsafeRawBufferPointer(start: nil, count: 0), rowCount: 0)
   private var remaining = 0
+  private var held: Row?
   private(set) var lastSeq: UInt64 = 0
 
   init() {}
 
   var isAtEnd: Bool { remaining == 0 }
 
-  mutating func close() { remaining = 0 }
+  mutating func close() {
+    remaining = 0
+    held = nil
+  }
 
   /// Stands before row `seq` of `commit`; false when the rows before it cannot be decoded.
   mutating func open(_ commit: StoredCommit, at seq: UInt64) -> Bool {
@@ -175,6 +197,7 @@ private struct CommitCursor: ~Copyable {
     // The bytes stay where they are until the next `open`, which replaces the decoder too.
     decoder = RowDecoder(payload.withBytes { $0 }, rowCount: commit.rowCount)
     remaining = commit.rowCount
+    held = nil
     lastSeq = commit.lastSeq
     for _ in commit.firstSeq..<seq {
       guard next() != nil else { return false }
@@ -184,11 +207,21 @@ private struct CommitCursor: ~Copyable {
 
   /// nil where the payload is not what the encoder writes.
   mutating func next() -> Row? {
+    if let row = held.take() {
+      remaining -= 1
+      return row
+    }
     guard let row = try? decoder.next() else {
       remaining = 0
       return nil
     }
     remaining -= 1
     return row
+  }
+
+  /// The row that was given last comes again.
+  mutating func putBack(_ row: Row) {
+    held = row
+    remaining += 1
   }
 }

@@ -56,7 +56,6 @@ package final class CurlTransport: Transport {
   // MARK: - What holds for every batch
 
   private func setProtocol() {
-    set(CURLOPT_URL, destination.url)
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
     set(CURLOPT_POST, 1)
@@ -131,16 +130,17 @@ package final class CurlTransport: Transport {
 
   // MARK: - One batch
 
-  package func begin(_ body: UnsafeRawBufferPointer, key: String) {
+  package func begin(_ body: UnsafeRawBufferPointer, head: RequestHead) {
     precondition(!isInFlight && early == nil, "BUG: a second batch while one is in flight")
     room.removeAll()
     errorText[0] = 0
     do {
-      try setHeaders(key: key)
+      try setHeaders(head)
     } catch {
       early = .failure(.misconfigured, cause: "\(error)")
       return
     }
+    set(CURLOPT_URL, destination.url + head.path)
     gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
     gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
     let code = curl_multi_add_handle(multi, easy)
@@ -150,9 +150,9 @@ package final class CurlTransport: Transport {
     early = perform()
   }
 
-  private func setHeaders(key: String) throws(SecretFiles.TokenProblem) {
+  private func setHeaders(_ head: RequestHead) throws(SecretFiles.TokenProblem) {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = ["Content-Type: application/json", "Idempotency-Key: \(key)", "Expect:"]
+    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
     if destination.usesGzip { lines.append("Content-Encoding: gzip") }
     if case .bearer(let file) = destination.authentication {
       lines.append("Authorization: Bearer \(try files.token(file))")

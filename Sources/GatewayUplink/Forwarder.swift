@@ -25,6 +25,7 @@ package final class Forwarder: Sendable {
   private let destination: DestinationConfig
   private let gateway: String
   private let queue: any DeliveryQueue
+  private let quarantine: any Quarantine
   private let files: SecretFiles
   private let heartbeat: Heartbeat
   private let wake: EventSignal
@@ -34,12 +35,13 @@ package final class Forwarder: Sendable {
   private let thread = Mutex<WorkerThread?>(nil)
 
   package init(
-    destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, credentialsDirectory: String?,
-    configDirectory: String, heartbeat: Heartbeat
+    destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
+    credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat
   ) throws(SystemError) {
     self.destination = destination
     self.gateway = gateway
     self.queue = queue
+    self.quarantine = quarantine
     files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
     self.heartbeat = heartbeat
     wake = try EventSignal()
@@ -81,7 +83,7 @@ package final class Forwarder: Sendable {
   // MARK: - The thread
 
   private func run(over transport: some Transport) {
-    var outbox = Outbox(destination, gateway: gateway, queue: queue)
+    var outbox = Outbox(destination, gateway: gateway, queue: queue, quarantine: quarantine)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
@@ -89,7 +91,10 @@ package final class Forwarder: Sendable {
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
       if mustPost { outbox.withBatch { post($0, over: transport) } }
       note(outbox.phase)
-      guard let outcome = transport.turn(timeout: wait(outbox.wakeTime)) else { continue }
+      let isNeedless = outbox.lane != nil && outbox.withBatch { $0.isEmpty }
+      guard let outcome = isNeedless ? .needless : transport.turn(timeout: wait(outbox.wakeTime)) else {
+        continue
+      }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
       if end.mustPost { outbox.withBatch { post($0, over: transport) } }
       note(end.verdict)
@@ -98,8 +103,9 @@ package final class Forwarder: Sendable {
   }
 
   private func post(_ batch: borrowing SealedBatch, over transport: some Transport) {
-    let key = batch.key
-    batch.withBody { transport.begin($0, key: key) }
+    if batch.isEmpty { return }
+    let head = batch.head
+    batch.withBody { transport.begin($0, head: head) }
   }
 
   private func wait(_ wakeTime: BootTime?) -> Duration {
@@ -124,6 +130,9 @@ package final class Forwarder: Sendable {
       case .keep(let trouble, let cause, _):
         current.status.state = trouble == .misconfigured ? .critical : .warning
         current.status.lastError = "cannot deliver to \"\(destination.name)\": \(cause)"
+      case .partly(_, _, let cause), .refused(let cause):
+        current.status.state = .warning
+        current.status.lastError = "\"\(destination.name)\" refuses a row: \(cause)"
       case .tooLarge:
         current.status.state = .warning
         current.status.lastError =

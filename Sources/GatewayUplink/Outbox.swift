@@ -10,7 +10,12 @@ package struct Outbox: ~Copyable {
   package static let mostRuns = 14
 
   private let queue: any DeliveryQueue
-  private let acknowledgement: DestinationConfig.Acknowledgement
+  private let destination: DestinationConfig
+  private let quarantine: any Quarantine
+  /// Rows that went there since the platform last took one.
+  private var refusedInARow = 0
+  /// A platform that refuses so many, one after the other, refuses everything.
+  private static let mostRefused = 8
   private let order: DestinationConfig.Backlog
   private var state: ForwarderState
   private var live: OutboxLane
@@ -19,9 +24,12 @@ package struct Outbox: ~Copyable {
   private var frontier: UInt64
   private var mustPost = false
 
-  package init(_ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue) {
+  package init(
+    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine
+  ) {
     self.queue = queue
-    acknowledgement = destination.acknowledgement
+    self.quarantine = quarantine
+    self.destination = destination
     order = destination.backlog
     state = ForwarderState(destination)
     let stored = queue.storedThrough
@@ -63,14 +71,55 @@ package struct Outbox: ~Copyable {
   package mutating func finish(
     _ outcome: DeliveryOutcome, at now: BootTime, random: Double
   ) -> (verdict: DeliveryVerdict, mustPost: Bool) {
-    let verdict = withBatch { [acknowledgement] batch in
-      DeliveryPolicy.judge(outcome, rows: batch.rows, stream: batch.stream, acknowledgement: acknowledgement)
-    }
+    let request = withBatch { $0.request }
+    let verdict = carryOut(DeliveryPolicy.judge(outcome, request, at: destination), on: request.rows)
     if verdict == .accepted && state.mayBeBehind { catchUp() }
     // What was stored while the batch travelled goes before the backlog's next.
     while draftLive(at: now) {}
     perform(state.handle(.judged(verdict, random: random), at: now))
     return (verdict, takePost())
+  }
+
+  /// Settles what a verdict on single rows says. The verdict stands, unless the refused rows have nowhere to go.
+  private mutating func carryOut(
+    _ verdict: DeliveryVerdict, on rows: ClosedRange<UInt64>
+  ) -> DeliveryVerdict {
+    var refused: [RowRefusal] = []
+    switch verdict {
+    case .accepted: refusedInARow = 0
+    case .refused(let cause) where rows.count == 1: refused = [RowRefusal(seq: rows.lowerBound, cause: cause)]
+    case .partly(let some, let again, _):
+      if some.count + again.count < rows.count { refusedInARow = 0 }
+      refused = some
+    default: break
+    }
+    for refusal in refused {
+      if let trouble = keepAside(refusal) { return .keep(.misconfigured, cause: trouble, retryAfter: nil) }
+    }
+    if case .partly(_, let again, _) = verdict {
+      var taken = RangeSet(Range(rows))
+      for seq in again { taken.remove(contentsOf: seq..<seq + 1) }
+      for run in taken.ranges { queue.acknowledge(ClosedRange(run), as: .delivered) }
+    }
+    return verdict
+  }
+
+  /// Puts a row into quarantine; what is wrong where that cannot be done.
+  private mutating func keepAside(_ refusal: RowRefusal) -> String? {
+    guard refusedInARow < Self.mostRefused else {
+      return "it refuses every row, the last one with \(refusal.cause)"
+    }
+    if case .commit(let commit) = queue.read(at: refusal.seq), commit.firstSeq <= refusal.seq,
+      let catalogue = queue.catalogue(commit.catalogueID),
+      let row = QuarantinedRow(refusal, in: commit, catalogue)
+    {
+      if let trouble = quarantine.keep(row, from: destination.name) { return trouble }
+      refusedInARow += 1
+      queue.acknowledge(refusal.seq...refusal.seq, as: .quarantined)
+    } else {
+      queue.acknowledge(refusal.seq...refusal.seq, as: .lost)
+    }
+    return nil
   }
 
   /// The platform is back: the newest rows go next, where many have piled up.

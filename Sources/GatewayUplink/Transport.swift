@@ -5,9 +5,8 @@ internal import Glibc
 /// Carries one batch at a time to the platform and brings back what became of it. Judges nothing and repeats
 /// nothing. Owned by one thread.
 package protocol Transport: AnyObject {
-  /// Begins to post `body`, which must stay where it is until the outcome or `cancel`. `key` is the
-  /// Idempotency-Key, in quotes.
-  func begin(_ body: UnsafeRawBufferPointer, key: String)
+  /// Begins to post `body`, which must stay where it is until the outcome or `cancel`.
+  func begin(_ body: UnsafeRawBufferPointer, head: RequestHead)
   /// Moves what can be moved, then waits until something happened, the wake signal was raised, or `timeout` has
   /// passed. Returns the outcome once.
   func turn(timeout: Duration) -> DeliveryOutcome?

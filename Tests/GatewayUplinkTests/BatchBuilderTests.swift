@@ -25,7 +25,7 @@ import Testing
       #expect(builder.isComplete == (rows.count == 12))
       builder.seal(into: &batch)
       ranges.append(batch.rows)
-      #expect(batch.key == "\"6b22b4c8d7155218-\(rows.lowerBound)-\(rows.upperBound)\"")
+      #expect(batch.head.headers == ["Idempotency-Key: \"6b22b4c8d7155218-\(rows.lowerBound)-\(rows.upperBound)\""])
       let document = try JSONValue(parsing: text(batch))
       #expect(document["first"]?.unsignedInteger == rows.lowerBound)
       #expect(document["last"]?.unsignedInteger == rows.upperBound)
@@ -46,10 +46,10 @@ import Testing
     let endsAtTheStream = builder.isComplete
     #expect(endsAtTheStream)
     builder.seal(into: &batch)
-    #expect(batch.key == "\"6b22b4c8d7155218-1-3\"")
+    #expect(batch.head.headers == ["Idempotency-Key: \"6b22b4c8d7155218-1-3\""])
     builder.fill(rowLimit: 100, through: queue.storedThrough, isEnd: false)
     builder.seal(into: &batch)
-    #expect(batch.key == "\"00000000000000ab-4-7\"")
+    #expect(batch.head.headers == ["Idempotency-Key: \"00000000000000ab-4-7\""])
     #expect(try JSONValue(parsing: text(batch))["stream"]?.string == "00000000000000ab")
   }
 
@@ -144,7 +144,7 @@ import Testing
     builder.restart(at: 21)
     builder.fill(rowLimit: 10, through: queue.storedThrough, isEnd: false)
     builder.seal(into: &two)
-    #expect(one.rows == 21...30 && one.key == two.key && text(one) == text(two))
+    #expect(one.rows == 21...30 && one.head == two.head && text(one) == text(two))
   }
 
   @Test func aBatchEndsAtTheRowThatTheCallerSays() {

@@ -24,8 +24,8 @@ import Testing
         retryInitial: .milliseconds(20), retryMaximum: .milliseconds(50))
       change(&destination)
       forwarder = try Forwarder(
-        destination: destination, gateway: "cabinet-0417", queue: queue, credentialsDirectory: credentials,
-        configDirectory: "/nonexistent", heartbeat: heartbeat)
+        destination: destination, gateway: "cabinet-0417", queue: queue, quarantine: MemoryQuarantine(),
+        credentialsDirectory: credentials, configDirectory: "/nonexistent", heartbeat: heartbeat)
       try forwarder.start()
     }
 

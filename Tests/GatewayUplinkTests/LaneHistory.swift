@@ -51,7 +51,7 @@ struct LaneHistory: ~Copyable {
     self.hazards = hazards
     generator = SeededGenerator(seed: seed)
     largest = hazards.contains(.limits) ? Int.random(in: 1...8, using: &generator) : .max
-    outbox = Outbox(destination, gateway: "cabinet", queue: queue)
+    outbox = Outbox(destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
   }
 
   private mutating func chance(_ percent: Int) -> Bool {
@@ -118,7 +118,7 @@ struct LaneHistory: ~Copyable {
         // A batch in flight is dropped, and may have arrived.
         if answerTime != nil, !isAway { arrive() }
         answerTime = nil
-        outbox = Outbox(destination, gateway: "cabinet", queue: queue)
+        outbox = Outbox(destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
       }
     }
   }
@@ -133,7 +133,7 @@ struct LaneHistory: ~Copyable {
   private mutating func post() {
     let lane = outbox.lane ?? .live
     let (rows, body, key, stream) = outbox.withBatch { batch in
-      (batch.rows, batch.withBody { Array($0) }, batch.key, batch.stream)
+      (batch.rows, batch.withBody { Array($0) }, batch.head.headers[0], batch.stream)
     }
     if answerTime != nil { flaws.append("two batches in flight") }
     if let before = bodies.updateValue(body, forKey: key), before != body { flaws.append("\(key) changed") }

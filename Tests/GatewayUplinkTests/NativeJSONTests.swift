@@ -36,15 +36,15 @@ import Testing
   }
 
   private func batch(_ rows: [Row], first: UInt64) -> String {
-    var format = NativeJSON(gateway: "cabinet-0417")
+    let format = NativeJSON(gateway: "cabinet-0417")
     format.stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
     format.use(Catalogue(points: points))
     var buffer = ByteBuffer()
     format.begin(&buffer)
     for (index, row) in rows.enumerated() {
-      #expect(format.append(row, seq: first + UInt64(index), to: &buffer))
+      #expect(format.append(row, seq: first + UInt64(index), to: &buffer) == .written)
     }
-    let start = format.finish(&buffer, rows: first...first + UInt64(rows.count) - 1)
+    let start = format.finish(&buffer, rows: first...first + UInt64(rows.count) - 1).start
     return buffer.withBytes { String(decoding: $0[start...], as: UTF8.self) }
   }
 
@@ -140,7 +140,7 @@ import Testing
     let longest = WindowSummary(
       seconds: .max, count: .max, bad: .max, isPartial: true, mean: worst, min: worst, max: worst, sum: worst,
       standardDeviation: worst, last: .double(worst))
-    var format = NativeJSON(gateway: "cabinet")
+    let format = NativeJSON(gateway: "cabinet")
     format.use(
       Catalogue(points: [
         PointDescription(
@@ -154,21 +154,21 @@ import Testing
         point: 0, time: nine, boot: BootTime(microseconds: 0), quality: .uncertain, reason: reason,
         timeQuality: .unsynced, body: .window(longest))
       let start = buffer.count
-      #expect(format.append(row, seq: .max, to: &buffer))
+      #expect(format.append(row, seq: .max, to: &buffer) == .written)
       #expect(buffer.count - start <= format.longestRow)
     }
     #expect(before <= format.overhead)
   }
 
   @Test func aPointOutsideTheCatalogueIsRefused() {
-    var format = NativeJSON(gateway: "cabinet")
+    let format = NativeJSON(gateway: "cabinet")
     var buffer = ByteBuffer()
     format.begin(&buffer)
     let before = buffer.count
-    #expect(!format.append(row(0, .reading(nil)), seq: 1, to: &buffer))
+    #expect(format.append(row(0, .reading(nil)), seq: 1, to: &buffer) == .unknown)
     format.use(Catalogue(points: points))
-    #expect(!format.append(row(5, .reading(nil)), seq: 1, to: &buffer))
-    #expect(!format.append(row(.max, .reading(nil)), seq: 1, to: &buffer))
+    #expect(format.append(row(5, .reading(nil)), seq: 1, to: &buffer) == .unknown)
+    #expect(format.append(row(.max, .reading(nil)), seq: 1, to: &buffer) == .unknown)
     #expect(buffer.count == before)
   }
 }

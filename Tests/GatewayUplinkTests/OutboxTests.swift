@@ -13,7 +13,7 @@ import Testing
 
     mutating func see(_ batch: borrowing SealedBatch) {
       let body = batch.withBody { Array($0) }
-      if let before = bodies.updateValue(body, forKey: batch.key), before != body { changedBodies += 1 }
+      if let before = bodies.updateValue(body, forKey: batch.head.headers[0]), before != body { changedBodies += 1 }
     }
 
     mutating func keep(_ batch: borrowing SealedBatch) {
@@ -80,14 +80,14 @@ import Testing
         queue.change { books in if let victim { books.damaged.insert(victim) } }
       case 12 where !isInFlight:
         // The daemon was killed and started again.
-        outbox = Outbox(OutboxTests.destination, gateway: "cabinet", queue: queue)
+        outbox = Outbox(OutboxTests.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
       default: now = now.advanced(by: .milliseconds(Int.random(in: 0...3000, using: &generator)))
       }
     }
   }
 
   private func run(_ history: inout History, steps: Int) {
-    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: history.queue)
+    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: history.queue, quarantine: MemoryQuarantine())
     var isInFlight = false
     for _ in 0..<steps {
       history.disturb(&outbox, isInFlight: isInFlight)
@@ -139,7 +139,7 @@ import Testing
   @Test func theNextBatchIsReadyWhenTheAnswerComes() {
     let queue = MemoryQueue()
     queue.store(16)
-    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: queue)
+    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
     let now = BootTime(microseconds: 0)
     let posts = [outbox.advance(at: now), outbox.advance(at: now)]
     #expect(posts == [true, false])
@@ -154,7 +154,7 @@ import Testing
     let queue = MemoryQueue()
     for _ in 0..<3 { queue.store(5) }
     queue.change { $0.damaged = [6] }
-    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: queue)
+    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
     let now = BootTime(microseconds: 0)
     var posts = [outbox.advance(at: now), outbox.advance(at: now)]
     #expect(posts == [true, false])

@@ -246,6 +246,12 @@ package struct DestinationConfig: Equatable, Sendable {
     case bearer(tokenFile: String)
   }
 
+  /// What the platform speaks.
+  package enum Format: Equatable, Sendable {
+    /// The contract's native batch.
+    case json
+  }
+
   package enum Acknowledgement: Equatable, Sendable {
     /// Any 2xx that is not HTML.
     case status
@@ -274,6 +280,7 @@ package struct DestinationConfig: Equatable, Sendable {
 
   package var name: String
   package var url: String
+  package var format: Format
   package var authentication: Authentication
   package var acknowledgement: Acknowledgement
   package var usesGzip: Bool
@@ -293,7 +300,7 @@ package struct DestinationConfig: Equatable, Sendable {
   package var backlog: Backlog
 
   package init(
-    name: String, url: String, authentication: Authentication = .none,
+    name: String, url: String, format: Format = .json, authentication: Authentication = .none,
     acknowledgement: Acknowledgement = .status, usesGzip: Bool = true, maximumReadings: Int = 1000,
     maximumBytes: Int = 512 << 10, linger: Duration = .seconds(1), timeout: Duration = .seconds(10),
     retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS(),
@@ -301,6 +308,7 @@ package struct DestinationConfig: Equatable, Sendable {
   ) {
     self.name = name
     self.url = url
+    self.format = format
     self.authentication = authentication
     self.acknowledgement = acknowledgement
     self.usesGzip = usesGzip

@@ -4,6 +4,8 @@
 /// What one attempt to post a batch came to.
 package enum DeliveryOutcome: Equatable, Sendable {
   case answer(DeliveryAnswer)
+  /// There was nothing in the batch for this platform.
+  case needless
   /// There was no answer, or only the beginning of one.
   case failure(DeliveryTrouble, cause: String)
 }
@@ -39,29 +41,71 @@ package enum DeliveryTrouble: Equatable, Sendable {
   case misconfigured
 }
 
+/// A part of a request that the platform answers for by itself, and the rows in it.
+package struct BatchItem: Equatable, Sendable {
+  /// What the answer calls it: an entity's id, or its place.
+  package var name: String
+  package var rows: [UInt64]
+
+  package init(name: String, rows: [UInt64]) {
+    self.name = name
+    self.rows = rows
+  }
+}
+
+/// A row that the platform will never take, and what it says about it.
+package struct RowRefusal: Equatable, Sendable {
+  package var seq: UInt64
+  package var cause: String
+
+  package init(seq: UInt64, cause: String) {
+    self.seq = seq
+    self.cause = cause
+  }
+}
+
+/// What was asked of the platform.
+package struct DeliveryRequest: Equatable, Sendable {
+  package var rows: ClosedRange<UInt64>
+  package var stream: StreamID
+  package var items: [BatchItem]
+
+  package init(rows: ClosedRange<UInt64>, stream: StreamID, items: [BatchItem] = []) {
+    self.rows = rows
+    self.stream = stream
+    self.items = items
+  }
+}
+
 package enum DeliveryVerdict: Equatable, Sendable {
   /// The platform has the rows.
   case accepted
+  /// It refuses some for ever and has the others, save those of `again`, which have to be sent again.
+  case partly(refused: [RowRefusal], again: [UInt64], cause: String)
+  /// It refuses the batch for ever: because of one row, mostly.
+  case refused(cause: String)
   case keep(DeliveryTrouble, cause: String, retryAfter: Duration?)
   /// 413: smaller batches may pass.
   case tooLarge
 }
 
 package enum DeliveryPolicy {
-  /// Judges what became of the batch that holds `rows`.
+  /// Judges what became of a batch.
   package static func judge(
-    _ outcome: DeliveryOutcome, rows: ClosedRange<UInt64>, stream: StreamID,
-    acknowledgement: DestinationConfig.Acknowledgement
+    _ outcome: DeliveryOutcome, _ request: DeliveryRequest, at destination: DestinationConfig
   ) -> DeliveryVerdict {
     switch outcome {
+    case .needless: return .accepted
     case .failure(let trouble, let cause): return .keep(trouble, cause: cause, retryAfter: nil)
     case .answer(let answer):
       switch answer.status {
       case 200...299:
-        guard let flaw = flaw(of: answer, rows: rows, stream: stream, acknowledgement) else {
-          return .accepted
+        if let flaw = flaw(of: answer, request, destination.acknowledgement) {
+          return .keep(.misconfigured, cause: "status \(answer.status), but \(flaw)", retryAfter: nil)
         }
-        return .keep(.misconfigured, cause: "status \(answer.status), but \(flaw)", retryAfter: nil)
+        return verdict(on: answer, request, destination.format)
+      case 400, 422:
+        return isHTML(answer) ? keep(.misconfigured, answer) : .refused(cause: cause(answer))
       case 413: return .tooLarge
       case 408, 425, 429, 500...599: return keep(.busy, answer)
       default: return keep(.misconfigured, answer)
@@ -69,11 +113,22 @@ package enum DeliveryPolicy {
     }
   }
 
+  /// What an answer that was taken for an acknowledgement says in this format.
+  private static func verdict(
+    on answer: DeliveryAnswer, _ request: DeliveryRequest, _ format: DestinationConfig.Format
+  ) -> DeliveryVerdict {
+    switch format {
+    case .json: .accepted
+    }
+  }
+
   private static func keep(_ trouble: DeliveryTrouble, _ answer: DeliveryAnswer) -> DeliveryVerdict {
+    .keep(trouble, cause: cause(answer), retryAfter: wait(seconds: answer.retryAfter))
+  }
+
+  private static func cause(_ answer: DeliveryAnswer) -> String {
     let said = excerpt(answer)
-    return .keep(
-      trouble, cause: "status \(answer.status)" + (said.isEmpty ? "" : ": \(said)"),
-      retryAfter: wait(seconds: answer.retryAfter))
+    return "status \(answer.status)" + (said.isEmpty ? "" : ": \(said)")
   }
 
   /// More than a day means that a clock is wrong, on either side, and is ignored like what lies in the past;
@@ -84,8 +139,7 @@ package enum DeliveryPolicy {
 
   /// Why a 2xx is no acknowledgement; nil when it is one.
   private static func flaw(
-    of answer: DeliveryAnswer, rows: ClosedRange<UInt64>, stream: StreamID,
-    _ acknowledgement: DestinationConfig.Acknowledgement
+    of answer: DeliveryAnswer, _ request: DeliveryRequest, _ acknowledgement: DestinationConfig.Acknowledgement
   ) -> String? {
     if !answer.isWhole { return "the answer is too large" }
     if isHTML(answer) { return "the answer is a web page (a captive portal?)" }
@@ -94,8 +148,8 @@ package enum DeliveryPolicy {
     case .echo:
       guard let echo = try? JSONValue(parsing: answer.body) else { return "the answer is not JSON" }
       let isRight =
-        echo["stream"]?.string == stream.description && echo["first"]?.unsignedInteger == rows.lowerBound
-        && echo["last"]?.unsignedInteger == rows.upperBound
+        echo["stream"]?.string == request.stream.description && echo["first"]?.unsignedInteger == request.rows.lowerBound
+        && echo["last"]?.unsignedInteger == request.rows.upperBound
       return isRight ? nil : "the answer does not repeat stream, first and last"
     }
   }

@@ -56,8 +56,10 @@ package struct ForwarderState: Sendable {
   }
 
   private let linger: Duration
-  /// Rows in one batch: the configuration's, or less once the platform found a batch too large.
-  package private(set) var rowLimit: Int
+  /// The configuration's, or less once the platform found a batch too large.
+  private var largest: Int
+  /// Among these rows is one that the platform refuses: halved until it stands alone.
+  private var suspects: ClosedRange<UInt64>?
   private var backoff: Backoff
   private var budget: BacklogBudget
   private var live = LaneState()
@@ -72,7 +74,7 @@ package struct ForwarderState: Sendable {
 
   package init(_ destination: DestinationConfig) {
     linger = destination.linger
-    rowLimit = destination.maximumReadings
+    largest = destination.maximumReadings
     backoff = Backoff(initial: destination.retryInitial, maximum: destination.retryMaximum)
     budget = BacklogBudget(bitsPerSecond: destination.backfill)
   }
@@ -84,6 +86,9 @@ package struct ForwarderState: Sendable {
 
   /// The rows of the lane that are on their way, or waiting to be sent again.
   package func batch(of lane: Lane) -> ClosedRange<UInt64>? { self[lane].batch?.rows }
+
+  /// Rows in one batch.
+  package var rowLimit: Int { suspects.map { min(largest, max($0.count / 2, 1)) } ?? largest }
 
   /// Rows in the backlog's next batch.
   package var backlogRowLimit: Int { budget.rowLimit(atMost: rowLimit) }
@@ -164,11 +169,21 @@ package struct ForwarderState: Sendable {
       backoff.reset()
       self[lane].batch = nil
       actions.append(.acknowledge(rows))
+      if let all = suspects, all.overlaps(rows) { narrow(to: rest(of: all, behind: rows), lane, &actions) }
+    case .partly(_, let again, _):
+      if again.isEmpty { backoff.reset() } else { notBefore = now.advanced(by: backoff.next(after: .busy, random: random)) }
+      restart(lane, at: rows.lowerBound, &actions)
+    case .refused where rows.count > 1:
+      backoff.reset()
+      suspects = rows
+      restart(lane, at: rows.lowerBound, &actions)
+    case .refused:
+      backoff.reset()
+      suspects = nil
+      restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge where rows.count > 1:
-      rowLimit = min(rowLimit, max(rows.count / 2, 1))
-      self[lane] = LaneState()
-      actions.append(.rebuild(lane, from: rows.lowerBound))
-      shrink(lane == .live ? .backlog : .live, &actions)
+      largest = min(largest, max(rows.count / 2, 1))
+      restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge:
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
     case .keep(let trouble, _, let retryAfter):
@@ -177,7 +192,24 @@ package struct ForwarderState: Sendable {
     }
   }
 
-  /// What the other lane has ready may be too large as well.
+  /// The lane begins again with `seq`, or what of it is not settled by now.
+  private mutating func restart(_ lane: Lane, at seq: UInt64, _ actions: inout [Action]) {
+    self[lane] = LaneState()
+    actions.append(.rebuild(lane, from: seq))
+    shrink(lane == .live ? .backlog : .live, &actions)
+  }
+
+  private func rest(of all: ClosedRange<UInt64>, behind rows: ClosedRange<UInt64>) -> ClosedRange<UInt64>? {
+    rows.upperBound < all.upperBound ? rows.upperBound + 1...all.upperBound : nil
+  }
+
+  /// A draft that was built meanwhile may hold half of the suspects and more.
+  private mutating func narrow(to rest: ClosedRange<UInt64>?, _ lane: Lane, _ actions: inout [Action]) {
+    suspects = rest
+    if rest != nil { shrink(lane, &actions) }
+  }
+
+  /// What the lane has ready may be too large.
   private mutating func shrink(_ lane: Lane, _ actions: inout [Action]) {
     guard let rows = self[lane].draft?.rows, rows.count > rowLimit else { return }
     self[lane].draft = nil

@@ -3,7 +3,7 @@ package import GatewayCore
 /// Writes the contract's native batch, `{"gateway":…,"stream":…,"first":…,"last":…,"readings":[…]}`, row by row.
 /// Relies on the caller for rows in the order of their numbers. The hot path of the uplink: whatever is the same
 /// for every row of a point is formatted once for each catalogue.
-package struct NativeJSON: ~Copyable {
+package final class NativeJSON: BatchFormat {
   private let gateway: String
   /// The stream of the rows; to be changed between batches only.
   package var stream = StreamID(bits: 0)
@@ -25,15 +25,14 @@ package struct NativeJSON: ~Copyable {
   package var longestRow: Int { fragments.longest + 480 }
 
   /// The following rows refer to these points.
-  package mutating func use(_ catalogue: Catalogue) { fragments = PointFragments(catalogue.points) }
+  package func use(_ catalogue: Catalogue) { fragments = PointFragments(catalogue.points) }
 
-  package borrowing func begin(_ buffer: inout ByteBuffer) {
+  package func begin(_ buffer: inout ByteBuffer) {
     buffer.removeAll()
     buffer.append(zeros: headRoom)
   }
 
-  /// Completes the batch; returns where in `buffer` it begins.
-  package borrowing func finish(_ buffer: inout ByteBuffer, rows: ClosedRange<UInt64>) -> Int {
+  package func finish(_ buffer: inout ByteBuffer, rows: ClosedRange<UInt64>) -> FinishedRequest {
     buffer.append("]}")
     var head = ByteBuffer(capacity: 256)
     Self.appendHead(gateway, stream, rows, to: &head)
@@ -41,7 +40,8 @@ package struct NativeJSON: ~Copyable {
     buffer.withMutableBytes { bytes in
       head.withBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[start..<headRoom]).copyMemory(from: $0) }
     }
-    return start
+    let key = "Idempotency-Key: \"\(stream)-\(rows.lowerBound)-\(rows.upperBound)\""
+    return FinishedRequest(start: start, head: RequestHead(headers: [key]))
   }
 
   private static func appendHead(
@@ -58,9 +58,8 @@ package struct NativeJSON: ~Copyable {
     head.append(",\"readings\":[")
   }
 
-  /// Appends one row; false, and nothing appended, when the catalogue has no such point.
-  package mutating func append(_ row: Row, seq: UInt64, to buffer: inout ByteBuffer) -> Bool {
-    guard row.point < fragments.count else { return false }
+  package func append(_ row: Row, seq: UInt64, to buffer: inout ByteBuffer) -> RowFate {
+    guard row.point < fragments.count else { return .unknown }
     buffer.reserve(longestRow)
     buffer.append(buffer.count > headRoom ? ",{\"seq\":" : "{\"seq\":")
     JSONWriter.append(integer: seq, to: &buffer)
@@ -80,7 +79,7 @@ package struct NativeJSON: ~Copyable {
       fragments.appendUnit(row.point, to: &buffer)
       Self.appendQuality(row.quality, row.reason, row.timeQuality, to: &buffer)
     }
-    return true
+    return .written
   }
 
   private static func append(

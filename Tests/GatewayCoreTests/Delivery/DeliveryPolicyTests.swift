@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DeliveryPolicyTests {
   private let stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
-  private let rows: ClosedRange<UInt64> = 1201...1202
+  private var request: DeliveryRequest { DeliveryRequest(rows: 1201...1202, stream: stream) }
   private let echo = #"{"stream":"6b22b4c8d7155218","first":1201,"last":1202}"#
 
   private func judge(
@@ -14,7 +14,7 @@ import Testing
     let answer = DeliveryAnswer(
       status: status, contentType: type, retryAfter: retryAfter, body: Array(body.utf8), isWhole: isWhole)
     return DeliveryPolicy.judge(
-      .answer(answer), rows: rows, stream: stream, acknowledgement: acknowledgement)
+      .answer(answer), request, at: DestinationConfig(name: "p", url: "", acknowledgement: acknowledgement))
   }
 
   private func trouble(_ verdict: DeliveryVerdict) -> DeliveryTrouble? {
@@ -70,9 +70,14 @@ import Testing
   @Test func everyStatusHasItsTrouble() {
     for status in [408, 425, 429] + Array(500...599) { #expect(trouble(judge(status)) == .busy, "\(status)") }
     let others =
-      Array(300...407) + Array(409...412) + Array(414...424) + Array(430...499) + [0, 100, 600, 999]
+      Array(300...399) + Array(401...407) + Array(409...412) + Array(414...421) + [423, 424] + Array(430...499) + [0, 100, 600, 999]
     for status in others { #expect(trouble(judge(status)) == .misconfigured, "\(status)") }
     #expect(judge(413) == .tooLarge)
+    for status in [400, 422] {
+      #expect(judge(status) == .refused(cause: "status \(status)"))
+      // A page is from somebody in between.
+      #expect(trouble(judge(status, type: "text/html", body: "<html>")) == .misconfigured)
+    }
   }
 
   @Test func retryAfterIsObeyedUpToAnHour() {
@@ -91,8 +96,7 @@ import Testing
   @Test func theCauseQuotesThePlatformInOneLine() {
     #expect(
       judge(422, type: "application/json", body: "{\"error\":\n\"no such\u{1B}[31m field\"}")
-        == .keep(
-          .misconfigured, cause: "status 422: {\"error\": \"no such [31m field\"}", retryAfter: nil))
+        == .refused(cause: "status 422: {\"error\": \"no such [31m field\"}"))
     #expect(
       judge(502, type: "text/html", body: "<html>") == .keep(.busy, cause: "status 502", retryAfter: nil))
   }
@@ -100,7 +104,7 @@ import Testing
   @Test func aFailureKeepsItsTrouble() {
     for trouble in [DeliveryTrouble.unreachable, .busy, .misconfigured] {
       let verdict = DeliveryPolicy.judge(
-        .failure(trouble, cause: "so"), rows: rows, stream: stream, acknowledgement: .status)
+        .failure(trouble, cause: "so"), request, at: DestinationConfig(name: "p", url: ""))
       #expect(verdict == .keep(trouble, cause: "so", retryAfter: nil))
     }
   }

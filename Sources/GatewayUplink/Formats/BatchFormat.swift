@@ -1,0 +1,67 @@
+package import GatewayCore
+
+/// What a destination's format says about one request beside its body.
+package struct RequestHead: Equatable, Sendable {
+  /// What follows the configured URL: empty, or from `/` or `?` on.
+  package var path = ""
+  package var contentType = "application/json"
+  /// Whole lines, `Name: value`, without those of credentials.
+  package var headers: [String] = []
+
+  package init(path: String = "", contentType: String = "application/json", headers: [String] = []) {
+    self.path = path
+    self.contentType = contentType
+    self.headers = headers
+  }
+}
+
+/// Writes stored rows as a platform wants them, one request at a time. Relies on the caller for rows in the order of
+/// their numbers, all of one stream and, between two `use`, of one catalogue. Owned by the forwarder's thread.
+package protocol BatchFormat: AnyObject {
+  /// The stream of the rows; changed between requests only.
+  var stream: StreamID { get set }
+  /// Bytes that a row of the present catalogue needs, at most.
+  var longestRow: Int { get }
+
+  /// The following rows refer to these points.
+  func use(_ catalogue: Catalogue)
+  /// Throws the draft away and begins the next request in `buffer`.
+  func begin(_ buffer: inout ByteBuffer)
+  /// Takes the next row; see `RowFate` for what became of it. Nothing is appended unless it is `.written`.
+  func append(_ row: Row, seq: UInt64, to buffer: inout ByteBuffer) -> RowFate
+  /// Completes the request, which holds `rows`.
+  func finish(_ buffer: inout ByteBuffer, rows: ClosedRange<UInt64>) -> FinishedRequest
+}
+
+package enum RowFate: Equatable, Sendable {
+  case written
+  /// The configuration gives the row no place in this format: nothing of it is to be sent.
+  case left
+  /// It cannot go with the rows so far: it begins the next request.
+  case next
+  /// The catalogue has no such point.
+  case unknown
+}
+
+package struct FinishedRequest: Equatable, Sendable {
+  /// Where in the buffer the body begins.
+  package var start: Int
+  package var head: RequestHead
+  /// What the platform answers for part by part; empty where it answers for the whole.
+  package var items: [BatchItem]
+
+  package init(start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = []) {
+    self.start = start
+    self.head = head
+    self.items = items
+  }
+}
+
+extension DestinationConfig {
+  /// A writer of this destination's format.
+  package func makeFormat(gateway: String) -> any BatchFormat {
+    switch format {
+    case .json: NativeJSON(gateway: gateway)
+    }
+  }
+}
