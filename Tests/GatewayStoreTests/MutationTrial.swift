@@ -81,7 +81,9 @@ struct MutationTrial {
     for record in image.records {
       guard case .rows(let rows) = record.kind else { continue }
       let content = image.content(of: rows.lowerBound)
-      if !isThere[record.segment] || !described[place(record.segment)].contains(content) { all.insert(contentsOf: Range(rows)) }
+      if !isThere[record.segment] || !described[place(record.segment)].contains(content) {
+        all.insert(contentsOf: Range(rows))
+      }
     }
     return (hit, all)
   }
