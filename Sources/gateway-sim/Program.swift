@@ -25,6 +25,7 @@ internal import Glibc
   static let usage = """
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
+                                [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
            gateway-sim audit
 
