@@ -58,8 +58,10 @@ package struct AccessToken {
   package static func refusal(_ answer: DeliveryAnswer) -> String {
     let said = try? JSONValue(parsing: answer.body)
     let words = [said?["error"]?.string, said?["error_description"]?.string].compactMap { $0 }
-    let text = ([ "status \(answer.status)" ] + words).joined(separator: ": ")
-    return String(text.unicodeScalars.filter { $0.properties.generalCategory != .control }.prefix(200).map(Character.init))
+    let text = (["status \(answer.status)"] + words).joined(separator: ": ")
+    return String(
+      text.unicodeScalars.filter { $0.properties.generalCategory != .control }.prefix(200).map(Character.init)
+    )
   }
 }
 

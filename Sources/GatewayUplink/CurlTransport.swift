@@ -106,7 +106,8 @@ package final class CurlTransport: Transport {
         }
       batch.credentials = credentials
       self.batch = batch
-      return platform.begin(destination.url, batch.body, headers: headers(batch, credentials)).flatMap(answered)
+      return platform.begin(destination.url, batch.body, headers: headers(batch, credentials)).flatMap(
+        answered)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
     }

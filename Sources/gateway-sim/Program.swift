@@ -43,6 +43,9 @@ internal import Glibc
                         row-limit rows=N
                 POST /control/down?seconds=20, DELETE /control/fault, GET /control/stats,
                 GET /control/rows?stream=S&from=N&to=N (with --keep)
+              With --tls it speaks HTTPS, with certificates made at the start; DIRECTORY gets ca.pem, client.pem and
+              client.key. FLAW: none, expired, future, wrong-host, unknown-ca, old-tls. With --client-certificates
+              only who shows a certificate is answered.
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
     audit     opens each store that standard input names (CAPACITY DIRECTORY) and says in a line of JSON what it
               holds. For Tests/PowerCut; opening writes.

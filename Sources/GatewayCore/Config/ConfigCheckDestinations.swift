@@ -48,7 +48,9 @@ extension ConfigCheck {
         "\(quoted(key)) should be a URL such as https://data.city.example/v1/batches, not \(node.summary)")
       return ""
     }
-    if let problem = DestinationURL.problem(url, key: key, allowsPlain: allowsPlain) { log.add(node, problem) }
+    if let problem = DestinationURL.problem(url, key: key, allowsPlain: allowsPlain) {
+      log.add(node, problem)
+    }
     return url
   }
 

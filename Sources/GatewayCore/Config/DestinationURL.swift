@@ -22,9 +22,12 @@ enum DestinationURL {
       return
         "\(quoted(key)) should name a host and perhaps a port behind \(scheme)://, such as https://city.example/v1"
     }
-    guard !rest.contains("#") else { return "\(quoted(key)) should have no fragment (#), which is never sent" }
+    guard !rest.contains("#") else {
+      return "\(quoted(key)) should have no fragment (#), which is never sent"
+    }
     if scheme == "http", !allowsPlain, !place.isLoopback {
-      return "\(quoted(key)) should begin with https://; plain http:// to another host needs \"insecure: true\""
+      return
+        "\(quoted(key)) should begin with https://; plain http:// to another host needs \"insecure: true\""
     }
     return nil
   }

@@ -1,6 +1,6 @@
-package import GatewaySystem
 internal import CSystem
 internal import GatewayCore
+package import GatewaySystem
 internal import Glibc
 
 /// The certificates of an HTTPS platform, made on the fly: its own, right or wrong in one way, and one for a gateway.
