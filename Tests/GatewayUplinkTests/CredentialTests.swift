@@ -85,7 +85,8 @@ import Testing
       var token = AccessToken(Self.client("https://a.example"))
       let start = BootTime(microseconds: 5_000_000)
       #expect(token.isDue(at: start) && !token.serves(at: start))
-      #expect(token.take(Array(#"{"access_token":"x","expires_in":\#(life)}"#.utf8), asked: start) == nil)
+      let flaw = token.take(Array(#"{"access_token":"x","expires_in":\#(life)}"#.utf8), asked: start)
+      #expect(flaw == nil)
       #expect(!token.isDue(at: start.advanced(by: .seconds(life - margin) - .milliseconds(1))))
       #expect(token.isDue(at: start.advanced(by: .seconds(life - margin))))
       #expect(token.serves(at: start.advanced(by: .seconds(life) - .milliseconds(1))))
@@ -99,11 +100,11 @@ import Testing
       "<html>", "{}", #"{"access_token":7}"#, #"{"access_token":""}"#, #"{"access_token":"x\r\nEvil: 1"}"#,
       #"{"access_token":"hidden","token_type":"mac"}"#,
     ])
-  func whatIsNoTokenIsRefused(body: String) throws {
+  func whatIsNoTokenIsRefused(body: String) {
     var token = AccessToken(Self.client("https://a.example"))
     let start = BootTime(microseconds: 0)
-    let flaw = try #require(token.take(Array(body.utf8), asked: start))
-    #expect(!flaw.contains("hidden") && token.isDue(at: start))
+    let flaw = token.take(Array(body.utf8), asked: start)
+    #expect(flaw?.contains("hidden") == false && token.isDue(at: start))
   }
 
   @Test("OAuth2: an old token is renewed for the next batch")

@@ -29,7 +29,7 @@ internal import Testing
   @Test func plainHTTPForTheTokenNeedsInsecure() throws {
     let text = "{type: oauth2, token-url: \"http://a.example/t\", client-id: c, secret-file: s}"
     #expect(throws: ConfigProblems.self) { try authentication(text) }
-    #expect(try authentication(text, "insecure: true") != .none)
+    #expect(try authentication(text, "insecure: true") != DestinationConfig.Authentication.none)
   }
 
   @Test(arguments: ["Host", "content-length", "Transfer-Encoding", "Idempotency-Key", "X:Y", "", "X\u{e9}"])
