@@ -58,6 +58,6 @@ import Testing
 
   private func owner(_ process: ChildProcess) -> UInt32? {
     var status = stat()
-    return stat("/proc/\(process.pid)", &status) == 0 ? status.st_uid : nil
+    return stat("/proc/\(process.pid)/mem", &status) == 0 ? status.st_uid : nil
   }
 }
