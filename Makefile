@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BUILD := .build-release
 RELEASE := swift build -c release --static-swift-stdlib -Xlinker --gc-sections --scratch-path $(BUILD)
 BIN := $(BUILD)/release
-PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libyaml-dev zlib1g-dev libmicrohttpd-dev pkg-config
+PACKAGES := libmodbus-dev libgpiod-dev libcurl4-openssl-dev libssl-dev libyaml-dev zlib1g-dev libmicrohttpd-dev libgnutls28-dev pkg-config
 DESTDIR ?=
 PREFIX ?= /usr
 

@@ -39,8 +39,10 @@ let package = Package(
     .systemLibrary(name: "CSystem"),
     library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
     library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+    library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
     library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     library("CYaml", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    library("CGnutls", pkgConfig: "gnutls", apt: "libgnutls28-dev"),
     library("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
 
     // libgpiod 1.6 and 2.x share no call: the one place where that shows.
@@ -57,7 +59,7 @@ let package = Package(
     floor("GatewayStore", ["GatewayCore", "GatewaySystem"]),
     // Apart from the uplink, so that gatewayctl has it without libcurl.
     floor("GatewayGzip", ["GatewayCore", "CZlib"]),
-    floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "GatewayGzip", "CCurl"]),
+    floor("GatewayUplink", ["GatewayCore", "GatewaySystem", "GatewayGzip", "CCurl", "CCrypto"]),
     floor("GatewayControl", ["GatewayCore", "GatewaySystem"]),
 
     floor(
@@ -68,7 +70,7 @@ let package = Package(
       ]),
     floor(
       "GatewaySimulator",
-      ["GatewayCore", "GatewaySystem", "GatewayYAML", "CMicrohttpd", "CZlib"]),
+      ["GatewayCore", "GatewaySystem", "GatewayYAML", "CMicrohttpd", "CGnutls", "CZlib"]),
 
     program("gatewayd", ["GatewayDaemon"]),
     program(

@@ -1,4 +1,5 @@
 #include <curl/curl.h>
+#include <string.h>
 
 /* curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt are variadic, which Swift does not import:
    one wrapper for each type of argument. */
@@ -36,4 +37,14 @@ static inline CURLcode gateway_curl_get_string(CURL *easy, CURLINFO info, char *
 }
 static inline CURLcode gateway_curl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value) {
   return curl_easy_getinfo(easy, info, value);
+}
+/* When the certificate that the peer showed on a new connection ends, in its own words; NULL: nothing is known.
+   Valid until the handle's next request. */
+static inline const char *gateway_curl_certificate_end(CURL *easy) {
+  static const char name[] = "Expire date:";
+  struct curl_certinfo *info = NULL;
+  if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) != CURLE_OK || !info || info->num_of_certs < 1) return NULL;
+  for (struct curl_slist *line = info->certinfo[0]; line; line = line->next)
+    if (strncmp(line->data, name, sizeof name - 1) == 0) return line->data + sizeof name - 1;
+  return NULL;
 }

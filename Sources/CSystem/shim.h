@@ -53,6 +53,8 @@ int ptsname_r(int, char *, size_t);
 static inline int gateway_set_timer_slack(unsigned long nanoseconds) {
   return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
 }
+/* No core of this process is written, and others of its user cannot read its memory. */
+static inline int gateway_hide_memory(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 /* struct ucred is a GNU extension: who is at the other end of a Unix socket. */
 static inline int gateway_peer_user(int descriptor, uint32_t *user, uint32_t *group) {
   struct { int32_t pid; uint32_t uid; uint32_t gid; } credentials;

@@ -103,7 +103,9 @@ package enum ControlInterface {
       lastError: ?string,
       stored: int,
       evicted: int,
-      retryIn: ?float
+      retryIn: ?float,
+      certificateExpires: ?string,
+      certificateNotice: ?string
     )
 
     # kind: timeout, disconnected, checksum, foreign-unit, wrong-function, wrong-length,

@@ -47,6 +47,8 @@ package enum Daemon {
 
   private static func serve(_ options: DaemonOptions, _ loaded: LoadedConfig) -> Int32 {
     let config = loaded.config
+    // Secrets will lie in memory.
+    _ = gateway_hide_memory()
     // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
     mallopt(Int32(M_ARENA_MAX), 1)
     raiseDescriptorLimit()

@@ -99,7 +99,11 @@ private struct Verdict {
   }
 
   mutating func judge(_ destinations: [StatusSnapshot.Destination]) {
-    for destination in destinations where destination.state != .ok {
+    for destination in destinations {
+      if let notice = destination.certificateNotice {
+        note(.warning, "destination \(destination.name): \(notice)")
+      }
+      guard destination.state != .ok else { continue }
       note(destination.state, "destination \(destination.name): \(destination.lastError ?? "not delivering")")
     }
   }

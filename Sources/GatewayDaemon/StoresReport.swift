@@ -150,11 +150,13 @@ extension Stores.State {
   fileprivate func destination(_ name: String, _ books: DeliveryBooks) -> StatusSnapshot.Destination {
     let all = depots.compactMap { depot in depot.uplinks.first { $0.name == name }?.forwarder.status }
     let worst = all.max { $0.state.severity < $1.state.severity } ?? Forwarder.Status()
+    let end = all.compactMap(\.certificateEnd).min { $0.time < $1.time }
     return StatusSnapshot.Destination(
       name: name, state: worst.state, stored: books.stored, delivered: books.delivered, queued: books.queued,
       evicted: books.evicted, quarantined: books.quarantined,
       lastSuccess: all.compactMap(\.lastSuccess).max(),
-      lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn)
+      lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn,
+      certificateExpires: end?.time, certificateNotice: end?.sentence(at: SystemClock.time))
   }
 }
 

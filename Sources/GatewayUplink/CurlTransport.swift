@@ -1,272 +1,191 @@
-private import CCurl
 package import GatewayCore
 package import GatewaySystem
-private import Glibc
 
-/// HTTP through libcurl; the only file that imports it. One easy handle is reused, so the connection stays open
-/// from batch to batch. What the peer may cost us is bounded: the answer in size, the exchange in time; redirects
-/// are not followed, so credentials go to the configured URL and nowhere else. Proxies come from the environment,
-/// as curl has it.
+/// Batches over HTTP: shows the platform who we are, with a fresh token where one is needed, and begins a new
+/// connection when one of the TLS files has changed.
 package final class CurlTransport: Transport {
-  /// Of the answer's body, and of its headers: nothing that acknowledges a batch is longer.
-  package static let answerLimit = 64 << 10
-
   private let destination: DestinationConfig
   private let files: SecretFiles
   private let wake: EventSignal
-  private let multi: UnsafeMutableRawPointer
-  private let easy: UnsafeMutableRawPointer
-  private let errorText: UnsafeMutablePointer<CChar>
-  private let room = AnswerRoom()
-  private var headers: UnsafeMutablePointer<curl_slist>?
-  private var isInFlight = false
-  /// An outcome that is known before anything was sent.
+  private var tls: TLSFiles
+  private var platform: CurlExchange
+  /// nil unless the destination wants OAuth2.
+  private var token: AccessToken?
+  /// The fetch of a token under way, on a connection of its own.
+  private var fetch: Fetch?
+  private var batch: Batch?
+  /// An outcome that is known before anybody asked for it.
   private var early: DeliveryOutcome?
+  private var platformEnd: Timestamp?
+  private var gatewayEnd: Timestamp?
 
-  // Thread-safe as a static; never undone, as other threads may use the library until the process ends.
-  private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+  private struct Batch {
+    var body: UnsafeRawBufferPointer
+    var head: RequestHead
+    var credentials: Credentials?
+    /// A token was fetched for it, which is done once.
+    var hasNewToken = false
+  }
+
+  private struct Fetch {
+    let exchange: CurlExchange
+    let credentials: Credentials
+    let start: BootTime
+    /// What is posted, kept in place.
+    let body: UnsafeMutableRawBufferPointer
+  }
 
   /// `wake` ends a `turn` from another thread.
   package init(_ destination: DestinationConfig, files: SecretFiles, wake: EventSignal) {
     self.destination = destination
     self.files = files
     self.wake = wake
-    guard Self.isLibraryReady, let multi = curl_multi_init(), let easy = curl_easy_init() else {
-      fatalError("cannot start libcurl: out of memory")
-    }
-    self.multi = multi
-    self.easy = easy
-    errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
-    errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-    // One connection is all that one batch in flight needs.
-    gateway_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 1)
-    setProtocol()
-    setLimits()
-    setTLS()
-    setCallbacks()
+    tls = TLSFiles(destination.tls, files)
+    platform = CurlExchange(destination, tls: tls)
+    gatewayEnd = tls.certificateEnd
+    if case .oauth2(let client) = destination.authentication { token = AccessToken(client) }
   }
 
-  deinit {
-    cancel()
-    curl_easy_cleanup(easy)
-    curl_multi_cleanup(multi)
-    errorText.deallocate()
+  deinit { cancel() }
+
+  package var certificateEnd: CertificateEnd? {
+    let ends = [
+      platformEnd.map { CertificateEnd(owner: .platform, time: $0) },
+      gatewayEnd.map { CertificateEnd(owner: .gateway, time: $0) },
+    ]
+    return ends.compactMap { $0 }.min { $0.time < $1.time }
   }
-
-  // MARK: - What holds for every batch
-
-  private func setProtocol() {
-    set(CURLOPT_PROTOCOLS_STR, "http,https")
-    set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
-    set(CURLOPT_POST, 1)
-    set(CURLOPT_FOLLOWLOCATION, 0)
-    // One batch is in flight at a time: HTTP/2 would cost memory and bring nothing.
-    set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-    // Signals belong to the daemon's main thread.
-    set(CURLOPT_NOSIGNAL, 1)
-    // Without it, giving up while a name is being resolved waits for the resolver, longer than the watchdog does.
-    set(CURLOPT_QUICK_EXIT, 1)
-    // Defaults: 16 KiB (receiving) and 64 KiB (sending); answers are short, and 32 KiB fill a socket's buffer.
-    set(CURLOPT_BUFFERSIZE, 4 << 10)
-    set(CURLOPT_UPLOAD_BUFFERSIZE, 32 << 10)
-  }
-
-  private func setLimits() {
-    let timeout = Int(destination.timeout.millisecondsRoundedUp)
-    set(CURLOPT_TIMEOUT_MS, timeout)
-    set(CURLOPT_CONNECTTIMEOUT_MS, min(timeout, 10_000))
-    // A minute without progress ends an exchange that was given longer than that.
-    set(CURLOPT_LOW_SPEED_LIMIT, 10)
-    set(CURLOPT_LOW_SPEED_TIME, 60)
-    // Finds out about a peer that vanished while the connection was idle; NAT forgets after minutes.
-    set(CURLOPT_TCP_KEEPALIVE, 1)
-    set(CURLOPT_TCP_KEEPIDLE, 60)
-    set(CURLOPT_TCP_KEEPINTVL, 15)
-  }
-
-  private func setTLS() {
-    set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-    set(CURLOPT_SSL_VERIFYPEER, 1)
-    set(CURLOPT_SSL_VERIFYHOST, 2)
-    // A bundle that was replaced on the disk counts from the next connection on.
-    set(CURLOPT_CA_CACHE_TIMEOUT, 0)
-    if let file = destination.tls.authorities { set(CURLOPT_CAINFO, files.path(of: file)) }
-    if let file = destination.tls.certificate { set(CURLOPT_SSLCERT, files.path(of: file)) }
-    if let file = destination.tls.key { set(CURLOPT_SSLKEY, files.path(of: file)) }
-  }
-
-  private func setCallbacks() {
-    let context = Unmanaged.passUnretained(room).toOpaque()
-    gateway_curl_set_callback(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-      AnswerRoom.at(context).take(body: UnsafeRawBufferPointer(start: bytes, count: size * count))
-    }
-    gateway_curl_set_pointer(easy, CURLOPT_WRITEDATA, context)
-    gateway_curl_set_callback(easy, CURLOPT_HEADERFUNCTION) { _, size, count, context in
-      AnswerRoom.at(context).take(headerBytes: size * count)
-    }
-    gateway_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
-    gateway_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
-    gateway_curl_set_socket_callback(easy) { _, socket, _ in
-      // Sent bytes that nobody acknowledges: the kernel's own patience is a quarter of an hour (tcp(7)).
-      var milliseconds: UInt32 = 20_000
-      setsockopt(
-        socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, socklen_t(MemoryLayout<UInt32>.size))
-      return CURL_SOCKOPT_OK
-    }
-  }
-
-  private func set(_ option: CURLoption, _ value: Int) {
-    check(gateway_curl_set_long(easy, option, value), option)
-  }
-
-  private func set(_ option: CURLoption, _ value: String) {
-    check(gateway_curl_set_string(easy, option, value), option)
-  }
-
-  /// An option that silently did not hold could be the one that keeps credentials from leaving.
-  private func check(_ code: CURLcode, _ option: CURLoption) {
-    precondition(code == CURLE_OK, "BUG: libcurl refuses option \(option.rawValue) (\(code.rawValue))")
-  }
-
-  // MARK: - One batch
 
   package func begin(_ body: UnsafeRawBufferPointer, head: RequestHead) {
-    precondition(!isInFlight && early == nil, "BUG: a second batch while one is in flight")
-    room.removeAll()
-    errorText[0] = 0
-    do {
-      try setHeaders(head)
-    } catch {
-      early = .failure(.misconfigured, cause: "\(error)")
-      return
-    }
-    set(CURLOPT_URL, destination.url + head.path)
-    gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
-    gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
-    let code = curl_multi_add_handle(multi, easy)
-    precondition(
-      code == CURLM_OK, "BUG: curl_multi_add_handle: \(String(cString: curl_multi_strerror(code)))")
-    isInFlight = true
-    early = perform()
-  }
-
-  private func setHeaders(_ head: RequestHead) throws(SecretFiles.TokenProblem) {
-    // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
-    if destination.usesGzip { lines.append("Content-Encoding: gzip") }
-    if case .bearer(let file) = destination.authentication {
-      lines.append("Authorization: Bearer \(try files.token(file))")
-    }
-    curl_slist_free_all(headers)
-    headers = nil
-    for line in lines { headers = curl_slist_append(headers, line) }
-    gateway_curl_set_list(easy, CURLOPT_HTTPHEADER, headers)
+    precondition(batch == nil && early == nil, "BUG: a second batch while one is in flight")
+    renewConnection()
+    batch = Batch(body: body, head: head)
+    early = token?.isDue(at: SystemClock.boot) == true ? fetchToken() : post()
   }
 
   package func turn(timeout: Duration) -> DeliveryOutcome? {
     if let outcome = early {
       early = nil
+      batch = nil
       return outcome
     }
-    var extra = curl_waitfd(fd: wake.descriptor, events: Int16(CURL_WAIT_POLLIN), revents: 0)
-    _ = curl_multi_poll(multi, &extra, 1, max(timeout.millisecondsRoundedUp, 0), nil)
-    if extra.revents != 0 { wake.lower() }
-    return isInFlight ? perform() : nil
+    let end: DeliveryOutcome?
+    if let fetch {
+      end = fetch.exchange.turn(timeout: timeout, wake: wake).flatMap(tokenCame)
+    } else {
+      end = platform.turn(timeout: timeout, wake: wake).flatMap(answered)
+    }
+    if end != nil { batch = nil }
+    return end
   }
 
   package func cancel() {
     early = nil
-    end()
-    curl_slist_free_all(headers)
-    headers = nil
+    batch = nil
+    platform.cancel()
+    endFetch()
   }
 
-  private func end() {
-    if isInFlight { curl_multi_remove_handle(multi, easy) }
-    isInFlight = false
+  /// The TLS files were looked at before the connection that uses them began, so no change is missed.
+  private func renewConnection() {
+    let now = TLSFiles(destination.tls, files)
+    guard now != tls else { return }
+    tls = now
+    platform = CurlExchange(destination, tls: tls)
+    gatewayEnd = tls.certificateEnd
   }
 
-  private func perform() -> DeliveryOutcome? {
-    var running: Int32 = 0
-    let code = curl_multi_perform(multi, &running)
-    if code != CURLM_OK {
-      end()
-      return .failure(.busy, cause: String(cString: curl_multi_strerror(code)))
-    }
-    var left: Int32 = 0
-    while let message = curl_multi_info_read(multi, &left) {
-      guard message.pointee.msg == CURLMSG_DONE else { continue }
-      let result = message.pointee.data.result
-      let outcome = outcome(result)
-      end()
-      return outcome
-    }
-    return nil
-  }
+  // MARK: - The batch
 
-  // MARK: - The outcome
-
-  private func outcome(_ code: CURLcode) -> DeliveryOutcome {
-    var status = 0
-    gateway_curl_get_long(easy, CURLINFO_RESPONSE_CODE, &status)
-    if code == CURLE_OK || (room.isOverfull && status > 0) {
-      var retryAfter: curl_off_t = 0
-      gateway_curl_get_offset(easy, CURLINFO_RETRY_AFTER, &retryAfter)
-      var type: UnsafeMutablePointer<CChar>?
-      gateway_curl_get_string(easy, CURLINFO_CONTENT_TYPE, &type)
-      return .answer(
-        DeliveryAnswer(
-          status: status, contentType: type.map { String(cString: $0) }, retryAfter: Int64(retryAfter),
-          body: room.body, isWhole: !room.isOverfull))
-    }
-    let detail = errorText[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorText)
-    return .failure(trouble(code), cause: detail)
-  }
-
-  private func trouble(_ code: CURLcode) -> DeliveryTrouble {
-    switch code {
-    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT: return .unreachable
-    case CURLE_OPERATION_TIMEDOUT:
-      var connected: curl_off_t = 0
-      gateway_curl_get_offset(easy, CURLINFO_CONNECT_TIME_T, &connected)
-      return connected == 0 ? .unreachable : .busy
-    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_PEER_FAILED_VERIFICATION,
-      CURLE_SSL_CERTPROBLEM,
-      CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CIPHER, CURLE_LOGIN_DENIED:
-      return .misconfigured
-    default: return .busy
+  private func post() -> DeliveryOutcome? {
+    guard var batch else { return nil }
+    do {
+      let credentials =
+        if let text = token?.text { Credentials(bearer: text) } else {
+          try Credentials(destination.authentication, files)
+        }
+      batch.credentials = credentials
+      self.batch = batch
+      let url = destination.url + batch.head.path
+      return platform.begin(url, batch.body, headers: headers(batch.head, credentials)).flatMap(answered)
+    } catch {
+      return .failure(.misconfigured, cause: "\(error)")
     }
   }
-}
 
-/// What came back so far. Written by curl's callbacks, on the transport's thread.
-private final class AnswerRoom {
-  private(set) var body: [UInt8] = []
-  private var headerBytes = 0
-  /// More came than is taken; the transfer was stopped there.
-  private(set) var isOverfull = false
-
-  static func at(_ context: UnsafeMutableRawPointer?) -> AnswerRoom {
-    Unmanaged<AnswerRoom>.fromOpaque(context!).takeUnretainedValue()
+  private func headers(_ head: RequestHead, _ credentials: Credentials) -> [String] {
+    // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
+    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
+    if destination.usesGzip { lines.append("Content-Encoding: gzip") }
+    if let line = credentials.line { lines.append(line) }
+    return lines
   }
 
-  func removeAll() {
-    body.removeAll(keepingCapacity: body.capacity <= 4096)
-    headerBytes = 0
-    isOverfull = false
+  private func answered(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
+    platformEnd = platform.certificateEnd ?? platformEnd
+    if case .answer(let answer) = outcome, answer.status == 401, token != nil, let batch {
+      token?.drop()
+      if !batch.hasNewToken { return fetchToken() }
+    }
+    return batch?.credentials?.censored(outcome) ?? outcome
   }
 
-  /// How many bytes were taken: fewer than were offered stop the transfer.
-  func take(body bytes: UnsafeRawBufferPointer) -> Int {
-    let part = bytes.prefix(CurlTransport.answerLimit - body.count)
-    body.append(contentsOf: part)
-    if part.count < bytes.count { isOverfull = true }
-    return part.count
+  // MARK: - The token
+
+  private func fetchToken() -> DeliveryOutcome? {
+    guard let token else { return nil }
+    batch?.hasNewToken = true
+    do {
+      let credentials = try token.credentials(files)
+      let body = UnsafeMutableRawBufferPointer.allocate(byteCount: token.requestBody.count, alignment: 1)
+      body.copyBytes(from: token.requestBody)
+      let fetch = Fetch(
+        exchange: CurlExchange(destination, tls: tls), credentials: credentials, start: SystemClock.boot,
+        body: body)
+      self.fetch = fetch
+      var lines = ["Content-Type: application/x-www-form-urlencoded", "Accept: application/json", "Expect:"]
+      if let line = credentials.line { lines.append(line) }
+      let url = token.url
+      return fetch.exchange.begin(url, UnsafeRawBufferPointer(body), headers: lines).flatMap(tokenCame)
+    } catch {
+      return .failure(.misconfigured, cause: "\(error)")
+    }
   }
 
-  func take(headerBytes count: Int) -> Int {
-    headerBytes += count
-    if headerBytes > CurlTransport.answerLimit { isOverfull = true }
-    return isOverfull ? 0 : count
+  private func endFetch() {
+    fetch?.exchange.cancel()
+    fetch?.body.deallocate()
+    fetch = nil
+  }
+
+  private func tokenCame(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
+    guard let fetch else { return nil }
+    let end = accept(fetch.credentials.censored(outcome), asked: fetch.start)
+    endFetch()
+    // One that is due may serve for a little longer.
+    guard let end, token?.serves(at: SystemClock.boot) != true else { return post() }
+    return end
+  }
+
+  /// Why there is no token; nil when there is one.
+  private func accept(_ outcome: DeliveryOutcome, asked time: BootTime) -> DeliveryOutcome? {
+    let action = "cannot get a token: "
+    switch outcome {
+    case .needless: return nil
+    case .failure(let trouble, let cause): return .failure(trouble, cause: action + cause)
+    case .answer(let answer) where (200...299).contains(answer.status):
+      guard let flaw = token?.take(answer.body, asked: time) else { return nil }
+      return .failure(.misconfigured, cause: action + flaw)
+    case .answer(var answer):
+      let reason = action + AccessToken.refusal(answer)
+      switch answer.status {
+      case 408, 425, 429, 500...599:
+        // Judged like the platform's own, for its Retry-After.
+        answer.body = Array(reason.utf8)
+        answer.contentType = "text/plain"
+        return .answer(answer)
+      default: return .failure(.misconfigured, cause: reason)
+      }
+    }
   }
 }

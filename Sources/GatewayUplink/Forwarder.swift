@@ -15,6 +15,8 @@ package final class Forwarder: Sendable {
     package var lastError: String?
     /// Seconds until the next attempt; nil when none is being waited for.
     package var retryIn: Double?
+    /// The certificate that ends first, as far as they were seen.
+    package var certificateEnd: CertificateEnd?
 
     package init() {}
   }
@@ -84,6 +86,7 @@ package final class Forwarder: Sendable {
 
   private func run(over transport: some Transport) {
     var outbox = Outbox(destination, gateway: gateway, queue: queue, quarantine: quarantine)
+    note(transport.certificateEnd)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
@@ -95,6 +98,7 @@ package final class Forwarder: Sendable {
       guard let outcome = isNeedless ? .needless : transport.turn(timeout: wait(outbox.wakeTime)) else {
         continue
       }
+      note(transport.certificateEnd)
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
       if end.mustPost { outbox.withBatch { post($0, over: transport) } }
       note(end.verdict)
@@ -119,6 +123,10 @@ package final class Forwarder: Sendable {
     var retryTime: BootTime?
     if case .waiting(let until) = phase { retryTime = until }
     current.withLock { $0.retryTime = retryTime }
+  }
+
+  private func note(_ certificateEnd: CertificateEnd?) {
+    current.withLock { $0.status.certificateEnd = certificateEnd }
   }
 
   private func note(_ verdict: DeliveryVerdict) {

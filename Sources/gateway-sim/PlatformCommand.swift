@@ -2,12 +2,16 @@ internal import GatewayCore
 internal import GatewaySimulator
 internal import GatewaySystem
 
-/// `gateway-sim platform [--listen HOST:PORT] [--record FILE] [--keep ROWS] [--strict] [--quiet]`
+/// `gateway-sim platform [--listen HOST:PORT] [--record FILE] [--keep ROWS] [--strict] [--quiet]
+/// [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]`
 enum PlatformCommand {
   static func run(_ words: inout Words) throws(UsageError) {
     var options = PlatformSimulator.Options()
     options.listen = ListenAddress(port: 18080)
     var isQuiet = false
+    var directory: String?
+    var flaw = PlatformCertificates.Flaw.none
+    var wantsClients = false
     while let word = words.next() {
       switch word {
       case "--listen":
@@ -23,10 +27,23 @@ enum PlatformCommand {
         options.keptRows = rows
       case "--strict": options.isStrict = true
       case "--quiet": isQuiet = true
+      case "--tls": directory = try words.value(of: word)
+      case "--flaw":
+        guard let known = PlatformCertificates.Flaw(rawValue: try words.value(of: word)) else {
+          let all = PlatformCertificates.Flaw.allCases.map(\.rawValue).joined(separator: ", ")
+          throw UsageError("--flaw is one of \(all)")
+        }
+        flaw = known
+      case "--client-certificates": wantsClients = true
       default: throw UsageError("unknown option \"\(word)\"")
       }
     }
     do throws(SystemError) {
+      if let directory {
+        let certificates = PlatformCertificates(flaw, wantsClients: wantsClients)
+        try certificates.write(to: directory)
+        options.tls = certificates.tls
+      }
       try play(options, isQuiet: isQuiet)
     } catch {
       Run.fail("\(error)", code: 71)
@@ -36,7 +53,7 @@ enum PlatformCommand {
   private static func play(_ options: PlatformSimulator.Options, isQuiet: Bool) throws(SystemError) {
     let signals = try Signals()
     let platform = try PlatformSimulator(options)
-    if !isQuiet { printOut("platform: listening on http://\(platform.address)/\n") }
+    if !isQuiet { printOut("platform: listening on \(platform.root)\n") }
     Run.untilSignalled(signals)
     platform.stop()
     Run.printBooks(platform.stats.json)

@@ -25,6 +25,7 @@ internal import Glibc
   static let usage = """
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
+                                [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
            gateway-sim audit
 
@@ -42,6 +43,9 @@ internal import Glibc
                         row-limit rows=N
                 POST /control/down?seconds=20, DELETE /control/fault, GET /control/stats,
                 GET /control/rows?stream=S&from=N&to=N (with --keep)
+              With --tls it speaks HTTPS, with certificates made at the start; DIRECTORY gets ca.pem, client.pem and
+              client.key. FLAW: none, expired, future, wrong-host, unknown-ca, old-tls. With --client-certificates
+              only who shows a certificate is answered.
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
     audit     opens each store that standard input names (CAPACITY DIRECTORY) and says in a line of JSON what it
               holds. For Tests/PowerCut; opening writes.

@@ -78,6 +78,8 @@ extension StatusSnapshot {
     snapshot.destinations[0].lastSuccess = nil
     snapshot.destinations[0].lastError = "HTTP 503"
     snapshot.destinations[0].retryIn = 42.5
+    snapshot.destinations[0].certificateExpires = .nine.advanced(by: .seconds(86_400))
+    snapshot.destinations[0].certificateNotice = "the platform's certificate expires soon"
     return snapshot
   }
 }

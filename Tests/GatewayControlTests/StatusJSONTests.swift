@@ -19,7 +19,8 @@ import Testing
         "store":{"capacity":268435456,"used":8192,"oldest":"2026-11-22T21:00:00.000Z","commits":60,\
         "bytesWritten":245760,"fault":null,"slotsSetAside":0},\
         "destinations":[{"name":"platform","state":"ok","delivered":3700,"queued":20,"quarantined":0,\
-        "lastSuccess":"2026-11-22T21:00:58.000Z","lastError":null,"stored":3720,"evicted":0,"retryIn":null}]}
+        "lastSuccess":"2026-11-22T21:00:58.000Z","lastError":null,"stored":3720,"evicted":0,"retryIn":null,\
+        "certificateExpires":null,"certificateNotice":null}]}
         """)
   }
 

@@ -111,6 +111,7 @@ import Testing
           platform critical 20 queued
             last success: never
             last error: HTTP 503
+            the platform's certificate expires soon
             next try in 42s
 
         """)
@@ -160,6 +161,7 @@ import Testing
           platform critical 20 queued
             last success: never
             last error: HTTP 503
+            the platform's certificate expires soon
             next try in 42s
 
         """)

@@ -8,42 +8,6 @@ import Testing
 @Suite struct ForwarderTests {
   private typealias Reply = PlatformServer.Reply
 
-  /// A forwarder over an in-memory queue, stopped when the test ends.
-  private final class Bench {
-    let queue: MemoryQueue
-    let heartbeat = Heartbeat(name: "uplink")
-    let forwarder: Forwarder
-
-    init(
-      _ url: String, queue: MemoryQueue = MemoryQueue(), credentials: String? = nil,
-      _ change: (inout DestinationConfig) -> Void = { _ in }
-    ) throws {
-      self.queue = queue
-      var destination = DestinationConfig(
-        name: "platform", url: url, linger: .milliseconds(1), timeout: .seconds(5),
-        retryInitial: .milliseconds(20), retryMaximum: .milliseconds(50))
-      change(&destination)
-      forwarder = try Forwarder(
-        destination: destination, gateway: "cabinet-0417", queue: queue, quarantine: MemoryQuarantine(),
-        credentialsDirectory: credentials, configDirectory: "/nonexistent", heartbeat: heartbeat)
-      try forwarder.start()
-    }
-
-    /// Waits for the first failure.
-    func failure() -> Forwarder.Status {
-      for _ in 0..<1000 {
-        if forwarder.status.lastError != nil { break }
-        ForwarderTests.wait(.milliseconds(10))
-      }
-      return forwarder.status
-    }
-
-    deinit {
-      forwarder.requestStop()
-      forwarder.join()
-    }
-  }
-
   private final class Switch: Sendable {
     private let state = Atomic<Bool>(true)
     var isOn: Bool {

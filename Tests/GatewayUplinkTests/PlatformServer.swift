@@ -34,6 +34,7 @@ final class PlatformServer: Sendable {
   }
 
   let port: UInt16
+  private let isIPv6: Bool
   private let listener: FileDescriptor
   private let stopSignal: EventSignal
   private let script: @Sendable (Int, Request) -> Reply
@@ -41,17 +42,15 @@ final class PlatformServer: Sendable {
   private let thread = Mutex<WorkerThread?>(nil)
 
   /// `port` 0: the kernel chooses. The script gets the number of the request, from 0.
-  init(port: UInt16 = 0, _ script: @escaping @Sendable (Int, Request) -> Reply) throws {
+  init(port: UInt16 = 0, isIPv6: Bool = false, _ script: @escaping @Sendable (Int, Request) -> Reply) throws {
     self.script = script
     stopSignal = try EventSignal()
-    listener = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+    self.isIPv6 = isIPv6
+    listener = FileDescriptor(owning: socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
     var yes: Int32 = 1
     setsockopt(listener.number, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    var address = Self.loopback(port, isIPv6: isIPv6)
+    var length = socklen_t(isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size)
     let number = listener.number
     let code = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
@@ -60,17 +59,34 @@ final class PlatformServer: Sendable {
       }
     }
     guard code == 0 else { throw SystemError("cannot listen on port \"\(port)\"", code: code) }
-    self.port = UInt16(bigEndian: address.sin_port)
+    self.port = UInt16(bigEndian: address.sin6_port)
     var worker: WorkerThread? = try WorkerThread(name: "platform") { [self] in serve() }
     thread.withLock { swap(&$0, &worker) }
   }
 
-  var url: String { "http://127.0.0.1:\(port)/v1/batches" }
+  var url: String { "http://\(isIPv6 ? "[::1]" : "127.0.0.1"):\(port)/v1/batches" }
   var requests: [Request] { seen.withLock { $0 } }
 
   func stop() {
     stopSignal.raise()
     if let worker = thread.withLock({ $0.take() }) { worker.join() }
+  }
+
+  /// Room for either kind; their ports lie at the same place.
+  private static func loopback(_ port: UInt16, isIPv6: Bool) -> sockaddr_in6 {
+    var address = sockaddr_in6()
+    address.sin6_port = port.bigEndian
+    if isIPv6 {
+      address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_addr = in6addr_loopback
+    } else {
+      var old = sockaddr_in()
+      old.sin_family = sa_family_t(AF_INET)
+      old.sin_port = port.bigEndian
+      old.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+      withUnsafeMutableBytes(of: &address) { $0.storeBytes(of: old, as: sockaddr_in.self) }
+    }
+    return address
   }
 
   // MARK: - The thread

@@ -148,7 +148,8 @@ internal import Testing
     let keys = """
       name: x, url: "https://a.example", ack: echo, gzip: false, timeout: 1m, auth: {type: bearer, token-file: t},
       batch: {max-readings: 7, max-bytes: 8192, linger: 0s}, retry: {initial: 2s, max: 2s},
-      tls: {ca: a.pem, certificate: c.pem, key: k.pem}, backfill: 256kbit/s, backlog: newest
+      tls: {ca: a.pem, certificate: c.pem, key: k.pem}, backfill: 256kbit/s, backlog: newest,
+      proxy: "http://proxy.city.example:3128"
       """
     let destination = try #require(try config(destinations: "[{\(keys)}]").destinations.first)
     let expected = DestinationConfig(
@@ -156,7 +157,7 @@ internal import Testing
       usesGzip: false, maximumReadings: 7, maximumBytes: 8192, linger: .zero, timeout: .seconds(60),
       retryInitial: .seconds(2), retryMaximum: .seconds(2),
       tls: DestinationConfig.TLS(authorities: "a.pem", certificate: "c.pem", key: "k.pem"),
-      backfill: 256_000, backlog: .newest)
+      proxy: "http://proxy.city.example:3128", backfill: 256_000, backlog: .newest)
     #expect(destination == expected)
   }
 

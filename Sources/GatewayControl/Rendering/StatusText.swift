@@ -162,6 +162,7 @@ package struct StatusText {
       let last = destination.lastSuccess.map { "\(Quantities.age(of: $0, at: snapshot.now)) ago" }
       table.appendNote(TextCell("last success: \(last ?? "never")"))
       if let error = destination.lastError { table.appendNote(TextCell("last error: \(error)", .faint)) }
+      if let notice = destination.certificateNotice { table.appendNote(TextCell(notice, .doubtful)) }
       if let retry = destination.retryIn {
         table.appendNote(TextCell("next try in \(Quantities.age(retry))"))
       }

@@ -20,9 +20,11 @@ extension ConfigCheck {
   }
 
   private func destination(_ keys: inout MappingReader, _ name: String) -> DestinationConfig {
-    var destination = DestinationConfig(name: name, url: url(&keys))
+    let allowsPlain = keys.optional("insecure", .flag) ?? false
+    var destination = DestinationConfig(name: name, url: url(&keys, "url", allowsPlain: allowsPlain))
     checkFormat(&keys)
-    destination.authentication = keys.mapping("auth").map(authentication) ?? .none
+    destination.authentication =
+      keys.mapping("auth").map { authentication($0, allowsPlain: allowsPlain) } ?? .none
     destination.acknowledgement =
       keys.optional("ack", .word([("status", .status), ("echo", .echo)])) ?? destination.acknowledgement
     destination.usesGzip = keys.optional("gzip", .flag) ?? destination.usesGzip
@@ -30,6 +32,7 @@ extension ConfigCheck {
     destination.timeout = keys.optional("timeout", .duration("100ms", "10m")) ?? destination.timeout
     keys.mapping("retry").map { retry($0, into: &destination) }
     destination.tls = keys.mapping("tls").map(tls) ?? destination.tls
+    destination.proxy = proxy(&keys)
     destination.backfill = keys.optional("backfill", .bitRate("8kbit/s", "1Gbit/s"))
     destination.backlog =
       keys.optional("backlog", .word([("oldest", .oldest), ("newest", .newest)])) ?? destination.backlog
@@ -37,16 +40,35 @@ extension ConfigCheck {
     return destination
   }
 
-  private func url(_ keys: inout MappingReader) -> String {
-    let allowsPlain = keys.optional("insecure", .flag) ?? false
-    guard let node = keys.require("url") else { return "" }
+  func url(_ keys: inout MappingReader, _ key: String, allowsPlain: Bool) -> String {
+    guard let node = keys.require(key) else { return "" }
     guard case .scalar(let url, _) = node.content, !url.isEmpty else {
       log.add(
-        node, "\"url\" should be a URL such as https://data.city.example/v1/batches, not \(node.summary)")
+        node,
+        "\(quoted(key)) should be a URL such as https://data.city.example/v1/batches, not \(node.summary)")
       return ""
     }
-    if let problem = DestinationURL.problem(url, allowsPlain: allowsPlain) { log.add(node, problem) }
+    if let problem = DestinationURL.problem(url, key: key, allowsPlain: allowsPlain) {
+      log.add(node, problem)
+    }
     return url
+  }
+
+  /// The proxy itself is spoken to in the clear; what goes through it to https:// is not. The sentence does not
+  /// repeat the text, which may hold a password.
+  private func proxy(_ keys: inout MappingReader) -> String? {
+    guard let node = keys.take("proxy") else { return nil }
+    let scheme = "http://"
+    if case .scalar(let text, _) = node.content, text.hasPrefix(scheme),
+      NetworkPlace(text.dropFirst(scheme.count))?.port != nil
+    {
+      return text
+    }
+    log.add(
+      node,
+      "\"proxy\" should be http://, a host and a port, such as http://proxy.city.example:3128,"
+        + " and nothing more")
+    return nil
   }
 
   private func checkFormat(_ keys: inout MappingReader) {
@@ -55,24 +77,6 @@ extension ConfigCheck {
     guard let node = keys.take("format") else { return }
     guard let word = keys.read(node, "format", form), word != "json" else { return }
     log.add(node, Self.unavailable("format", word, speaks: "json"))
-  }
-
-  private func authentication(_ reader: MappingReader) -> DestinationConfig.Authentication {
-    var keys = reader
-    let others = ["basic", "digest", "oauth2", "header", "api-key", "none"]
-    let form = ScalarForm<Bool>("bearer", nearest: { nearestWord(to: $0, in: ["bearer"]) }) { text, _ in
-      text == "bearer" ? true : others.contains(text) ? false : nil
-    }
-    if let node = keys.require("type"), keys.read(node, "type", form) == false,
-      case .scalar(let word, _) = node.content
-    {
-      log.add(node, Self.unavailable("auth type", word, speaks: "bearer"))
-      // The other keys are those of the other type.
-      return .none
-    }
-    let file = keys.require("token-file", .text("the name of a file")) ?? ""
-    keys.finish()
-    return .bearer(tokenFile: file)
   }
 
   private func batch(_ reader: MappingReader, into destination: inout DestinationConfig) {

@@ -240,12 +240,6 @@ package struct PointConfig: Equatable, Sendable {
 }
 
 package struct DestinationConfig: Equatable, Sendable {
-  package enum Authentication: Equatable, Sendable {
-    case none
-    /// The file holds the token; it is read again for every attempt, so that a rotated token needs no restart.
-    case bearer(tokenFile: String)
-  }
-
   /// What the platform speaks.
   package enum Format: Equatable, Sendable {
     /// The contract's native batch.
@@ -295,6 +289,8 @@ package struct DestinationConfig: Equatable, Sendable {
   package var retryInitial: Duration
   package var retryMaximum: Duration
   package var tls: TLS
+  /// `http://host:port`: an HTTP proxy that CONNECT goes through; nil: none, whatever the environment says.
+  package var proxy: String?
   /// Bits a second that a backlog may take beside the live rows, 8,000 … 1,000,000,000; nil: as many as there are.
   package var backfill: Int?
   package var backlog: Backlog
@@ -304,7 +300,7 @@ package struct DestinationConfig: Equatable, Sendable {
     acknowledgement: Acknowledgement = .status, usesGzip: Bool = true, maximumReadings: Int = 1000,
     maximumBytes: Int = 512 << 10, linger: Duration = .seconds(1), timeout: Duration = .seconds(10),
     retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS(),
-    backfill: Int? = nil, backlog: Backlog = .oldest
+    proxy: String? = nil, backfill: Int? = nil, backlog: Backlog = .oldest
   ) {
     self.name = name
     self.url = url
@@ -319,6 +315,7 @@ package struct DestinationConfig: Equatable, Sendable {
     self.retryInitial = retryInitial
     self.retryMaximum = retryMaximum
     self.tls = tls
+    self.proxy = proxy
     self.backfill = backfill
     self.backlog = backlog
   }

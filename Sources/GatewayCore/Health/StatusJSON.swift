@@ -124,6 +124,8 @@ extension StatusSnapshot.Destination {
     object.member("stored", stored, to: &buffer)
     object.member("evicted", evicted, to: &buffer)
     object.member("retryIn", seconds: retryIn, to: &buffer)
+    object.member("certificateExpires", certificateExpires, to: &buffer)
+    object.member("certificateNotice", certificateNotice, to: &buffer)
     object.end(&buffer)
   }
 }

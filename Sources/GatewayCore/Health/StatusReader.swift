@@ -98,7 +98,9 @@ extension StatusSnapshot.Destination {
       name: name, state: .init(word: json["state"]?.string ?? ""), stored: json.count("stored"),
       delivered: json.count("delivered"), queued: json.count("queued"), evicted: json.count("evicted"),
       quarantined: json.count("quarantined"), lastSuccess: json["lastSuccess"]?.timestamp,
-      lastError: json["lastError"]?.string, retryIn: json["retryIn"]?.double)
+      lastError: json["lastError"]?.string, retryIn: json["retryIn"]?.double,
+      certificateExpires: json["certificateExpires"]?.timestamp,
+      certificateNotice: json["certificateNotice"]?.string)
   }
 }
 

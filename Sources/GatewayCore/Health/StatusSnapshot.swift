@@ -124,10 +124,15 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var lastError: String?
     /// Seconds until the next attempt; nil when none is being waited for.
     package var retryIn: Double?
+    /// When the first certificate ends: the platform's, as it was last shown, or ours; nil where there is none.
+    package var certificateExpires: Timestamp?
+    /// A sentence about that while it is less than 30 days away.
+    package var certificateNotice: String?
 
     package init(
       name: String, state: State, stored: UInt64, delivered: UInt64, queued: UInt64, evicted: UInt64,
-      quarantined: UInt64, lastSuccess: Timestamp?, lastError: String?, retryIn: Double?
+      quarantined: UInt64, lastSuccess: Timestamp?, lastError: String?, retryIn: Double?,
+      certificateExpires: Timestamp? = nil, certificateNotice: String? = nil
     ) {
       self.name = name
       self.state = state
@@ -139,6 +144,8 @@ package struct StatusSnapshot: Equatable, Sendable {
       self.lastSuccess = lastSuccess
       self.lastError = lastError
       self.retryIn = retryIn
+      self.certificateExpires = certificateExpires
+      self.certificateNotice = certificateNotice
     }
   }
 

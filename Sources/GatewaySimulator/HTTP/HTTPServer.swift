@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// A small HTTP/1.1 server over libmicrohttpd, made to misbehave: answers late, never, slowly, in part, or not at
 /// all, and a port that goes down and comes back. One thread serves, another wakes what waits. Thread-safe.
-/// The only file that imports CMicrohttpd.
+/// This file and its TLS are the only ones that import CMicrohttpd.
 final class HTTPServer: Sendable {
   /// Longer bodies are refused with 413.
   static let bodyLimit = 64 << 20
@@ -14,6 +14,7 @@ final class HTTPServer: Sendable {
   private struct Life: ~Copyable, @unchecked Sendable {
     // Sendable: libmicrohttpd's daemon may be stopped from any thread but its own.
     var port: ListeningPort
+    var tls: ServerTLS?
     var daemon: OpaquePointer?
     var alarm: WorkerThread?
   }
@@ -25,11 +26,11 @@ final class HTTPServer: Sendable {
   private let wake: EventSignal
 
   /// Listens until `stop`, which must be called.
-  init(_ address: ListenAddress, service: any HTTPService) throws(SystemError) {
+  init(_ address: ListenAddress, tls: ServerTLS? = nil, service: any HTTPService) throws(SystemError) {
     let port = try ListeningPort(address)
     self.address = port.address
     self.service = service
-    life = Mutex(Life(port: port))
+    life = Mutex(Life(port: port, tls: tls))
     wake = try EventSignal()
     try up()
     try life.withLock { life throws(SystemError) in
@@ -45,9 +46,12 @@ final class HTTPServer: Sendable {
       guard life.daemon == nil else { return }
       parking.withLock { $0.isClosing = false }
       try life.port.listen()
-      life.daemon = try start(on: try life.port.duplicate())
+      life.daemon = try start(on: try life.port.duplicate(), life.tls)
     }
   }
+
+  /// Counts from the next `up` on. Not from the service's thread.
+  func set(_ tls: ServerTLS?) { life.withLock { $0.tls = tls } }
 
   /// Closes every connection and refuses new ones. Not from the service's thread.
   func down() throws(SystemError) {
@@ -114,34 +118,41 @@ final class HTTPServer: Sendable {
 
   // MARK: - libmicrohttpd
 
-  private func start(on socket: Int32) throws(SystemError) -> OpaquePointer {
-    let flags =
+  private func start(on socket: Int32, _ tls: ServerTLS?) throws(SystemError) -> OpaquePointer {
+    var flags =
       MHD_USE_EPOLL.rawValue | MHD_USE_INTERNAL_POLLING_THREAD.rawValue | MHD_ALLOW_SUSPEND_RESUME.rawValue
+    if tls != nil { flags |= MHD_USE_TLS.rawValue }
     let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
       guard let state, let request = state.pointee else { return }
       Unmanaged<HTTPRequest>.fromOpaque(request).release()
       state.pointee = nil
     }
     // The buffer of a connection bounds what one read takes in.
-    var options = [
+    let options = [
       MHD_OptionItem(option: .LISTEN_SOCKET, value: Int(socket), ptr_value: nil),
       MHD_OptionItem(option: .CONNECTION_MEMORY_LIMIT, value: 256 << 10, ptr_value: nil),
       MHD_OptionItem(
         option: .NOTIFY_COMPLETED, value: unsafeBitCast(completed, to: Int.self), ptr_value: nil),
-      MHD_OptionItem(option: .END, value: 0, ptr_value: nil),
     ]
-    let daemon = gateway_mhd_start(
-      flags,
-      { context, connection, path, method, _, data, size, state in
-        let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
-        return server.take(connection!, path!, method!, data, size!, state!)
-      }, Unmanaged.passUnretained(self).toOpaque(), &options)
+    let daemon = withOptions(of: tls) { more in
+      var all = options + more + [MHD_OptionItem(option: .END, value: 0, ptr_value: nil)]
+      return gateway_mhd_start(
+        flags,
+        { context, connection, path, method, _, data, size, state in
+          let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
+          return server.take(connection!, path!, method!, data, size!, state!)
+        }, Unmanaged.passUnretained(self).toOpaque(), &all)
+    }
     let code = errno
     guard let daemon else {
       close(socket)
       throw SystemError("cannot start the HTTP server on \"\(address)\"", code: code)
     }
     return daemon
+  }
+
+  private func withOptions<Result>(of tls: ServerTLS?, _ body: ([MHD_OptionItem]) -> Result) -> Result {
+    if let tls { tls.withOptions(body) } else { body([]) }
   }
 
   /// Called when the head is there, for each part of the body, at its end, and when a parked connection goes on.
@@ -245,6 +256,9 @@ final class HTTPRequest {
   }
 
   func header(_ name: String) -> String? { value(.HEADER_KIND, name) }
+
+  /// The subject of the client's certificate; nil without one that counts.
+  var client: String? { ServerTLS.client(of: connection) }
 
   func query(_ name: String) -> String? { value(.GET_ARGUMENT_KIND, name) }
 

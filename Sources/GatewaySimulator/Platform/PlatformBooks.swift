@@ -21,6 +21,7 @@ struct PlatformBooks: Sendable {
     counts.rejected += 1
     counts.lastRejection = reason
   }
+  mutating func greet(_ client: String) { counts.lastClient = client }
   mutating func countFault() { counts.faults += 1 }
 
   /// Takes a batch in; returns its numbers that are new, ascending.

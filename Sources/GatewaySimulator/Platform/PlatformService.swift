@@ -20,9 +20,12 @@ final class PlatformService: HTTPService {
   private let faults = Mutex(Faults())
   private let desk: Mutex<Desk>
   private let keepsRows: Bool
+  /// Whether a client has to show a certificate.
+  private let wantsClients: Atomic<Bool>
 
   init(_ options: PlatformSimulator.Options) throws(SystemError) {
     keepsRows = options.keptRows > 0 || options.record != nil
+    wantsClients = Atomic(options.tls?.clients != nil)
     books = Mutex(PlatformBooks(keptRows: options.keptRows))
     let file: RowFile? = if let path = options.record { try RowFile(path) } else { nil }
     desk = Mutex(Desk(intake: BatchIntake(isStrict: options.isStrict, keepsRows: keepsRows), file: file))
@@ -30,6 +33,8 @@ final class PlatformService: HTTPService {
 
   /// The server that control requests act upon.
   func attach(_ server: HTTPServer) { faults.withLock { $0.server = server } }
+
+  func set(_ tls: ServerTLS) { wantsClients.store(tls.clients != nil, ordering: .relaxed) }
 
   var stats: PlatformStats { books.withLock { $0.stats } }
 
@@ -54,6 +59,12 @@ final class PlatformService: HTTPService {
   func respond(to request: HTTPRequest) -> HTTPOutcome {
     if request.path.hasPrefix("/control/") { return .answer(PlatformControl.respond(to: request, self)) }
     books.withLock { $0.countRequest() }
+    if wantsClients.load(ordering: .relaxed) {
+      guard let client = request.client else {
+        return .answer(HTTPAnswer(status: 403, error: "a client certificate is required"))
+      }
+      books.withLock { $0.greet(client) }
+    }
     let fault = strike { !$0.dependsOnBatch }
     switch fault {
     case .status(let status, let retryAfter, let contentType, let body):

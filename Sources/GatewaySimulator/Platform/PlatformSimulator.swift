@@ -13,18 +13,22 @@ package final class PlatformSimulator: Sendable {
     package var keptRows = 0
     /// Checks each batch by the slow way too.
     package var isStrict = false
+    /// nil: plain HTTP.
+    package var tls: ServerTLS?
 
     package init() {}
   }
 
   package let address: ListenAddress
+  private let scheme: String
   private let service: PlatformService
   private let server: HTTPServer
 
   package init(_ options: Options = Options()) throws(SystemError) {
     service = try PlatformService(options)
-    server = try HTTPServer(options.listen, service: service)
+    server = try HTTPServer(options.listen, tls: options.tls, service: service)
     address = server.address
+    scheme = options.tls == nil ? "http" : "https"
     service.attach(server)
   }
 
@@ -32,8 +36,10 @@ package final class PlatformSimulator: Sendable {
 
   package var port: UInt16 { address.port }
 
+  package var root: String { "\(scheme)://\(address)/" }
+
   /// Where batches go.
-  package var url: String { "http://\(address)/v1/batches" }
+  package var url: String { "\(root)v1/batches" }
 
   package var stats: PlatformStats { service.stats }
 
@@ -49,6 +55,14 @@ package final class PlatformSimulator: Sendable {
   package func goDown() throws(SystemError) { try server.down() }
 
   package func comeUp() throws(SystemError) { try server.up() }
+
+  /// Closes all connections and listens again, showing another certificate.
+  package func change(_ tls: ServerTLS) throws(SystemError) {
+    try server.down()
+    server.set(tls)
+    service.set(tls)
+    try server.up()
+  }
 
   package func stop() { server.stop() }
 }

@@ -29,6 +29,8 @@ package struct PlatformStats: Equatable, Sendable {
   /// Requests that a fault struck.
   package var faults: UInt64 = 0
   package var streams: [Stream] = []
+  /// The subject of the last client certificate.
+  package var lastClient: String?
 
   package init() {}
 
@@ -37,6 +39,7 @@ package struct PlatformStats: Equatable, Sendable {
       "requests": .count(requests), "batches": .count(batches), "bytes": .count(bytes),
       "rows": .count(rows), "unique": .count(unique), "duplicates": .count(duplicates),
       "holes": .count(holes), "rejected": .count(rejected), "faults": .count(faults),
+      "lastClient": lastClient.map { .string($0) } ?? .null,
       "lastRejection": lastRejection.map { .string($0) } ?? .null,
       "lastSeq": .object(Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, .count($0.last)) })),
       "streams": .array(

@@ -1,0 +1,19 @@
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdint.h>
+#include <time.h>
+
+/* When the first certificate in `length` bytes of PEM ends, in seconds since 1970; 0: it holds none. */
+static inline int gateway_certificate_end(const void *pem, int length, int64_t *seconds) {
+  struct tm end;
+  int found = 0;
+  BIO *bytes = BIO_new_mem_buf(pem, length);
+  X509 *certificate = bytes ? PEM_read_bio_X509(bytes, NULL, NULL, NULL) : NULL;
+  if (certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end)) {
+    *seconds = timegm(&end);
+    found = 1;
+  }
+  X509_free(certificate);
+  BIO_free(bytes);
+  return found;
+}

@@ -1,0 +1,20 @@
+/// What curl and OpenSSL say, made into a sentence for an operator.
+enum CurlSentence {
+  private static let advice = [
+    ("certificate is not yet valid", "is the clock of this box right?"),
+    ("local issuer certificate", "\"ca\" of \"tls\" names the authorities that are trusted"),
+    ("self-signed certificate", "\"ca\" of \"tls\" names the authorities that are trusted"),
+    ("certificate required", "\"certificate\" and \"key\" of \"tls\" show who the gateway is"),
+  ]
+
+  static func cause(_ detail: String) -> String {
+    guard let fitting = advice.first(where: { detail.contains($0.0) }) else { return detail }
+    return "\(detail) (\(fitting.1))"
+  }
+
+  /// The two sides do not agree on TLS, and will not later: an alert, no common version, no TLS at all. A connection
+  /// that broke is something else.
+  static func isDisagreement(_ detail: String) -> Bool {
+    detail.contains("SSL routines") && !detail.contains("unexpected eof")
+  }
+}

@@ -1,0 +1,66 @@
+import GatewayCore
+import GatewaySimulator
+import GatewaySystem
+import GatewayUplink
+import Testing
+
+/// The ways to a platform: through a proxy, over IPv6, and to a host that nobody knows.
+@Suite struct RoadTests {
+  @Test("an HTTP proxy carries HTTPS and plain HTTP, and sees no header of ours", arguments: [true, false])
+  func aProxyCarriesAndSeesNothing(isTLS: Bool) throws {
+    let directory = try TemporaryDirectory()
+    let certificates = PlatformCertificates()
+    directory.write("ca.pem", certificates.authority.certificate)
+    directory.write("token", "secret-token")
+    var options = PlatformSimulator.Options()
+    options.tls = isTLS ? certificates.tls : nil
+    let platform = try PlatformSimulator(options)
+    let proxy = try ConnectProxy()
+    defer { proxy.stop() }
+    let bench = try Bench(platform.url, credentials: directory.path) {
+      $0.tls.authorities = "ca.pem"
+      $0.authentication = .bearer(tokenFile: "token")
+      $0.proxy = proxy.url
+    }
+    bench.queue.store(10)
+    #expect(bench.queue.waitUntilSettled(10))
+    #expect(platform.stats.unique == 10)
+    #expect(proxy.heads.count == 1)
+    let head = try #require(proxy.heads.first)
+    #expect(head.hasPrefix("CONNECT 127.0.0.1:\(platform.port) HTTP/1.1\r\n"))
+    #expect(!head.contains("secret-token") && !head.contains("Idempotency"))
+  }
+
+  @Test("row 40: a proxy that refuses is for a person to mend")
+  func aProxyThatRefuses() throws {
+    let proxy = try PlatformServer { _, _ in .answer(403) }
+    defer { proxy.stop() }
+    let bench = try Bench("http://127.0.0.1:9/") { $0.proxy = "http://127.0.0.1:\(proxy.port)" }
+    bench.queue.store(10)
+    let status = bench.failure()
+    #expect(status.state == .critical && status.lastError?.contains("403") == true, "\(status)")
+    #expect(bench.queue.settledThrough == 0)
+  }
+
+  @Test func ipv6ReachesThePlatform() throws {
+    let server = try PlatformServer(isIPv6: true) { _, _ in .answer(200) }
+    defer { server.stop() }
+    let bench = try Bench(server.url)
+    bench.queue.store(10)
+    #expect(bench.queue.waitUntilSettled(10))
+    #expect(server.requests[0].headers["host"] == "[::1]:\(server.port)")
+  }
+
+  @Test("row 35: a host that nobody knows keeps the rows, and is tried again soon")
+  func anUnknownHostKeepsTheRows() throws {
+    // RFC 6761, section 6.4: there is no such name anywhere.
+    let bench = try Bench("https://platform.invalid/") { $0.timeout = .seconds(3) }
+    bench.queue.store(10)
+    let status = bench.failure()
+    // A misconfigured or a busy one would be something else.
+    #expect(status.state == .warning, "\(status)")
+    let words = ["Could not resolve host: platform.invalid", "Resolving timed out"]
+    #expect(words.contains { status.lastError?.contains($0) == true }, "\(status)")
+    #expect(bench.queue.settledThrough == 0)
+  }
+}
