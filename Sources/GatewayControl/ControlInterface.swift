@@ -155,6 +155,9 @@ package enum ControlInterface {
       commitInterval: float
     )
 
+    # line: POST and the URL; secrets are masked, and the body is not compressed
+    type Request (line: string, headers: []string, body: string)
+
     # Rows of one stream
     type StreamRun (stream: string, first: int, last: int)
 
@@ -213,6 +216,11 @@ package enum ControlInterface {
     # Settles rows as delivered, without a name at every destination. refused: rows that are not stored under this
     # stream. Only for root, the daemon's user and the socket's group.
     method MarkDelivered(destination: ?string, runs: []StreamRun) -> (marked: int, refused: int)
+
+    # Some rows as a destination would be sent them, in its format; nothing is sent. source: pending, the oldest that
+    # it lacks; stored, the newest, when it lacks none; present, what the points say, when none is stored; nothing. A
+    # name is a point's or a device's; none means all. Only for root, the daemon's user and the socket's group.
+    method Preview(destination: string, points: ?[]string) -> (source: string, requests: []Request)
 
     # What there is to know of one bus. The oldest bad frame comes first.
     method DescribeBus(name: string) -> (

@@ -20,6 +20,8 @@ package final class CurlTransport: Transport {
   private let room = AnswerRoom()
   private var headers: UnsafeMutablePointer<curl_slist>?
   private var isInFlight = false
+  /// In the present batch's URL; must turn up nowhere else.
+  private var pathSecret: PathSecret?
   /// An outcome that is known before anything was sent.
   private var early: DeliveryOutcome?
 
@@ -136,11 +138,14 @@ package final class CurlTransport: Transport {
     errorText[0] = 0
     do {
       try setHeaders(head)
+      pathSecret = try head.secretFile.map { name throws(SecretFiles.TokenProblem) in
+        PathSecret(try files.token(name))
+      }
     } catch {
       early = .failure(.misconfigured, cause: "\(error)")
       return
     }
-    set(CURLOPT_URL, destination.url + head.path)
+    set(CURLOPT_URL, destination.url + (pathSecret?.path(of: head) ?? head.path))
     gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
     gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
     let code = curl_multi_add_handle(multi, easy)
@@ -152,8 +157,7 @@ package final class CurlTransport: Transport {
 
   private func setHeaders(_ head: RequestHead) throws(SecretFiles.TokenProblem) {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
-    if destination.usesGzip { lines.append("Content-Encoding: gzip") }
+    var lines = destination.openHeaders(of: head) + ["Expect:"]
     if case .bearer(let file) = destination.authentication {
       lines.append("Authorization: Bearer \(try files.token(file))")
     }
@@ -199,7 +203,7 @@ package final class CurlTransport: Transport {
       let result = message.pointee.data.result
       let outcome = outcome(result)
       end()
-      return outcome
+      return pathSecret?.censored(outcome) ?? outcome
     }
     return nil
   }

@@ -40,6 +40,9 @@ extension Invocation {
           --mark-delivered
                         once the file is complete
           --force       replace a file
+        preview DESTINATION [POINT…]
+                        what it would be sent, in
+                        its format; sends nothing
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

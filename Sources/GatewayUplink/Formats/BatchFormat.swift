@@ -7,6 +7,10 @@ package struct RequestHead: Equatable, Sendable {
   package var contentType = "application/json"
   /// Whole lines, `Name: value`, without those of credentials.
   package var headers: [String] = []
+  /// The file of a secret that stands in the path, at `secretPlace`. The head never holds what is in it.
+  package var secretFile: String?
+
+  package static let secretPlace = "{token}"
 
   package init(path: String = "", contentType: String = "application/json", headers: [String] = []) {
     self.path = path
@@ -43,17 +47,24 @@ package enum RowFate: Equatable, Sendable {
   case unknown
 }
 
-package struct FinishedRequest: Equatable, Sendable {
+package struct FinishedRequest: Sendable {
   /// Where in the buffer the body begins.
   package var start: Int
   package var head: RequestHead
   /// What the platform answers for part by part; empty where it answers for the whole.
   package var items: [BatchItem]
+  /// Where the rows take more than one request: the others, each from its start to the next one's. The platform has the
+  /// rows when it has accepted all, one after the other.
+  package var further: [(start: Int, head: RequestHead)]
 
-  package init(start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = []) {
+  package init(
+    start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = [],
+    further: [(start: Int, head: RequestHead)] = []
+  ) {
     self.start = start
     self.head = head
     self.items = items
+    self.further = further
   }
 }
 
@@ -62,6 +73,8 @@ extension DestinationConfig {
   package func makeFormat(gateway: String) -> any BatchFormat {
     switch format {
     case .json: NativeJSON(gateway: gateway)
+    case .influx(let config): LineProtocol(config, gateway: gateway)
+    case .thingsboard(let config): ThingsBoardTelemetry(config)
     }
   }
 }
