@@ -27,8 +27,8 @@ final class PresentQueue: DeliveryQueue {
     let number = value?.asDouble ?? 0
     return .window(
       WindowSummary(
-        seconds: seconds, count: value == nil ? 0 : 1, bad: value == nil ? 1 : 0, isPartial: true, mean: number,
-        min: number, max: number, sum: number, standardDeviation: 0, last: value ?? .double(0)))
+        seconds: seconds, count: value == nil ? 0 : 1, bad: value == nil ? 1 : 0, isPartial: true,
+        mean: number, min: number, max: number, sum: number, standardDeviation: 0, last: value ?? .double(0)))
   }
 
   var storedThrough: UInt64 { UInt64(commit.rowCount) }

@@ -107,7 +107,8 @@ final class PreviewDraft: PreviewedRows, Carrying {
       let credentials = [destination.maskedCredentials].compactMap { $0 }
       requests.append(
         PreviewedRequest(
-          line: "POST \(destination.url)\(head.path)", headers: destination.openHeaders(of: head) + credentials,
+          line: "POST \(destination.url)\(head.path)",
+          headers: destination.openHeaders(of: head) + credentials,
           body: batch.withBody(of: index) { String(decoding: $0, as: UTF8.self) }))
     }
     return requests

@@ -28,7 +28,10 @@ package struct SealedBatch: ~Copyable, Sendable {
   /// At least one; they are sent in their order.
   package var requestCount: Int { parts.count }
 
-  package func head(of request: Int = 0) -> RequestHead { parts[request].head }
+  package func head(of request: Int) -> RequestHead { parts[request].head }
+
+  /// Of the first.
+  package var head: RequestHead { parts[0].head }
 
   /// The bytes stay where they are until the batch is sealed anew.
   package borrowing func withBody<Result>(
@@ -186,8 +189,8 @@ package struct BatchBuilder: ~Copyable {
 
   private static func parts(of request: FinishedRequest, end: Int) -> [SealedBatch.Part] {
     let ends = request.further.map(\.start) + [end]
-    return zip([(request.start, request.head)] + request.further, ends).map { part, end in
-      SealedBatch.Part(bytes: part.0..<end, head: part.1)
+    return zip([RequestStart(request.start, request.head)] + request.further, ends).map { part, end in
+      SealedBatch.Part(bytes: part.start..<end, head: part.head)
     }
   }
 

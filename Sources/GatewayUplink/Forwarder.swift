@@ -107,7 +107,8 @@ package final class Forwarder: Sendable {
     transport.cancel()
   }
 
-  private func post(_ batch: borrowing SealedBatch, _ parts: inout BatchParts, over transport: some Transport) {
+  private func post(_ batch: borrowing SealedBatch, _ parts: inout BatchParts, over transport: some Transport)
+  {
     if batch.isEmpty { return }
     let part = parts.next(of: batch)
     let head = batch.head(of: part)

@@ -29,7 +29,8 @@ import Testing
 
   private func summary(count: UInt64 = 60, bad: UInt64 = 0, isPartial: Bool = false) -> WindowSummary {
     WindowSummary(
-      seconds: 60, count: count, bad: bad, isPartial: isPartial, mean: 17.31, min: 17.2, max: 17.4, sum: 1038.6,
+      seconds: 60, count: count, bad: bad, isPartial: isPartial, mean: 17.31, min: 17.2, max: 17.4,
+      sum: 1038.6,
       standardDeviation: 0.05, last: .double(17))
   }
 

@@ -31,11 +31,13 @@ import Testing
     format.begin(&buffer)
     for row in rows { #expect(format.append(row, seq: 1, to: &buffer) == .written) }
     let request = format.finish(&buffer, rows: 1...UInt64(rows.count))
-    let parts = [(start: request.start, head: request.head)] + request.further
+    let parts = [RequestStart(request.start, request.head)] + request.further
     let ends = parts.dropFirst().map(\.start) + [buffer.count]
     return zip(parts, ends).map { part, end in
       #expect(part.head.path == "/api/v1/{token}/telemetry" && part.head.contentType == "application/json")
-      return (buffer.withBytes { String(decoding: $0[part.start..<end], as: UTF8.self) }, part.head.secretFile)
+      return (
+        buffer.withBytes { String(decoding: $0[part.start..<end], as: UTF8.self) }, part.head.secretFile
+      )
     }
   }
 
@@ -57,7 +59,8 @@ import Testing
       seconds: 60, count: 60, bad: 1, isPartial: true, mean: 17.31, min: 17.2, max: .nan, sum: 1038.6,
       standardDeviation: 0, last: .signed(17))
     let requests = write(
-      [row(2, .reading(.unsigned(0))), row(1, .window(summary), .uncertain, .someBad)], tokenFile: "/etc/token")
+      [row(2, .reading(.unsigned(0))), row(1, .window(summary), .uncertain, .someBad)],
+      tokenFile: "/etc/token")
     #expect(requests.map(\.file) == ["/etc/token"])
     #expect(
       requests[0].body.hasSuffix(
@@ -111,7 +114,8 @@ import Testing
   }
 
   private func deliver(
-    _ rows: Int, gzip: Bool = false, _ reply: @escaping @Sendable (Int, PlatformServer.Request) -> PlatformServer.Reply
+    _ rows: Int, gzip: Bool = false,
+    _ reply: @escaping @Sendable (Int, PlatformServer.Request) -> PlatformServer.Reply
   ) throws -> (requests: [PlatformServer.Request], status: Forwarder.Status) {
     let tokens = try Tokens()
     let server = try PlatformServer(reply)
@@ -151,7 +155,8 @@ import Testing
   @Test func aRequestThatFailsIsRepeatedAloneAndOnlyTheLastSettlesTheBatch() throws {
     // 500 is how ThingsBoard says that a device sends too much.
     let (requests, _) = try deliver(100) { number, _ in
-      number == 0 || number >= 4 ? .answer(200) : number == 1 ? .answer(500, body: "DEVICE rate limit reached") : .close
+      number == 0 || number >= 4
+        ? .answer(200) : number == 1 ? .answer(500, body: "DEVICE rate limit reached") : .close
     }
     let lines = requests.map(\.line)
     #expect(lines.count == 5)

@@ -9,7 +9,8 @@ extension ConfigCheck {
   }
 
   private static var tokenFile: ScalarForm<String> {
-    .text("").map("the name of a file, with {device} in it where each device has a token of its own") { text in
+    .text("").map("the name of a file, with {device} in it where each device has a token of its own") {
+      text in
       text.replacing("{device}", with: "").contains { "{}".contains($0) } ? nil : text
     }
   }

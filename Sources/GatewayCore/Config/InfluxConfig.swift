@@ -37,7 +37,7 @@ package struct InfluxConfig: Equatable, Sendable {
   package var path: String {
     switch place {
     case .database(let name, let policy):
-      let unit = precision.word.count == 2 && precision != .milliseconds ? "\(precision.word.prefix(1))" : precision.word
+      let unit = [.microseconds: "u", .nanoseconds: "n"][precision] ?? precision.word
       let rest = policy.map { "&rp=\(percentEncoded($0))" } ?? ""
       return "/write?db=\(percentEncoded(name))&precision=\(unit)\(rest)"
     case .bucket(let name, let organization):

@@ -79,7 +79,9 @@ struct LineScanner {
     var word: [UInt8] = []
     while index < bytes.endIndex, !ends.utf8.contains(bytes[index]) {
       let next = index + 1
-      if bytes[index] == UInt8(ascii: "\\"), next < bytes.endIndex, escapes.utf8.contains(bytes[next]) { index = next }
+      if bytes[index] == UInt8(ascii: "\\"), next < bytes.endIndex, escapes.utf8.contains(bytes[next]) {
+        index = next
+      }
       word.append(bytes[index])
       index += 1
     }

@@ -65,7 +65,8 @@ extension BatchIntake {
     let tags = line.tags.sorted { $0.key < $1.key }.map { ",\($0.key)=\($0.value)" }.joined()
     let fields = line.fields.sorted { $0.key < $1.key }
     var point = SeriesPoint(
-      stream: "", gateway: line.tags["gateway"] ?? "", name: "\(line.measurement)\(tags) \(line.time &* unit)",
+      stream: "", gateway: line.tags["gateway"] ?? "",
+      name: "\(line.measurement)\(tags) \(line.time &* unit)",
       content: fields.map { "\($0.key)=\($0.value)" }.joined(separator: ","))
     if case .string(let stream) = line.fields["stream"] { point.stream = stream }
     if case .integer(let seq) = line.fields["seq"] { point.seq = UInt64(exactly: seq) }
@@ -85,7 +86,8 @@ extension BatchIntake {
     }
     var points: [SeriesPoint] = []
     for entry in entries {
-      guard let time = entry["ts"]?.integer, case .object(let values) = entry["values"], !values.isEmpty else {
+      guard let time = entry["ts"]?.integer, case .object(let values) = entry["values"], !values.isEmpty
+      else {
         throw .status(400, "an entry without ts and values")
       }
       let keys = values.sorted { $0.key < $1.key }

@@ -38,7 +38,8 @@ package struct PlatformStats: Equatable, Sendable {
     .object([
       "requests": .count(requests), "batches": .count(batches), "bytes": .count(bytes),
       "rows": .count(rows), "unique": .count(unique), "duplicates": .count(duplicates),
-      "holes": .count(holes), "overwritten": .count(overwritten), "rejected": .count(rejected), "faults": .count(faults),
+      "holes": .count(holes), "overwritten": .count(overwritten), "rejected": .count(rejected),
+      "faults": .count(faults),
       "lastRejection": lastRejection.map { .string($0) } ?? .null,
       "lastSeq": .object(Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, .count($0.last)) })),
       "streams": .array(

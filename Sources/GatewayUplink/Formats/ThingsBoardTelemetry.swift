@@ -124,10 +124,10 @@ package final class ThingsBoardTelemetry: BatchFormat {
   package func finish(_ buffer: inout ByteBuffer, rows: ClosedRange<UInt64>) -> FinishedRequest {
     var devices: [String] = []
     for piece in pieces where !devices.contains(piece.device) { devices.append(piece.device) }
-    var requests: [(start: Int, head: RequestHead)] = []
+    var requests: [RequestStart] = []
     sorted.removeAll()
     for device in devices {
-      requests.append((sorted.count, head(of: device)))
+      requests.append(RequestStart(sorted.count, head(of: device)))
       let start = sorted.count
       for piece in pieces where piece.device == device {
         buffer.withBytes { sorted.append(UnsafeRawBufferPointer(rebasing: $0[piece.bytes])) }
