@@ -1,5 +1,5 @@
 // `Preview`: what a destination would be sent.
-package import GatewayCore
+internal import GatewayCore
 
 /// A request as it would be sent, without its secrets and not compressed.
 package struct PreviewedRequest: Equatable, Sendable {

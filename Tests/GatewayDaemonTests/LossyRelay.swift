@@ -59,7 +59,8 @@ final class LossyRelay: Sendable {
       }
     }
     let server = FileDescriptor(owning: number)
-    return code == 0 ? server : nil
+    if code != 0 { return nil }
+    return server
   }
 
   private func relay(_ client: Int32, _ server: Int32, _ dice: inout SplitMix) {
