@@ -33,7 +33,7 @@ import Testing
         devices:
         \(devices)
         destinations:
-          - {name: platform, url: "\(cabinet.platform.baseURL)", timeout: 1s, retry: {initial: 20ms, max: 100ms}, \(destination)}
+          - {name: platform, url: "\(cabinet.platform.baseURL)", timeout: 1s, retry: {initial: 100ms, max: 200ms}, \(destination)}
         """)
   }
 

@@ -47,7 +47,7 @@ import Testing
     for (index, row) in rows.enumerated() {
       #expect(format.append(row, seq: 1201 + UInt64(index), to: &buffer) == .written)
     }
-    let request = format.finish(&buffer, rows: 1201...1200 + UInt64(rows.count))
+    let request = format.finish(&buffer, rows: 1201...1200 + UInt64(max(rows.count, 1)))
     return (buffer.withBytes { String(decoding: $0, as: UTF8.self) }, request)
   }
 

@@ -75,6 +75,6 @@ internal import Testing
     let problems = problems("url: \"https://i.example/write?db=x\", format: influx, influx: {database: a}")
     #expect(
       problems
-        == "test.yaml:5:19: \"url\" should end before the path: the format adds it, with what follows \"?\"")
+        == "test.yaml:5:20: \"url\" should end before the path: the format adds it, with what follows \"?\"")
   }
 }
