@@ -72,7 +72,7 @@ import Testing
           - name: d2
             bus: lan
             unit: 2
-            points: [{name: raw, at: holding 0, type: int16, scale: 0.5, window: raw}, {name: gone, at: holding 900, window: raw}]
+            points: [{name: raw, at: holding 0, type: int16, scale: 0.5, window: raw}, {name: gone, at: holding 900, type: uint16, window: raw}]
         destinations:
           - {name: platform, url: "http://\(relay.address)", format: influx, influx: \(influx), batch: {linger: 20ms, max-readings: 20}, retry: {initial: 100ms, max: 200ms}}
         """)
