@@ -54,7 +54,12 @@ import Testing
       return try #require(Self.ask(port, path, more + given), "\(path)")
     }
 
-    deinit { process.kill(SIGKILL) }
+    /// Ends it and removes what it stored.
+    func end(_ place: String) {
+      process.kill(SIGKILL)
+      process.wait()
+      _ = try? ChildProcess("/bin/rm", ["-rf", place]).wait()
+    }
   }
 
   private func write(_ cabinet: Cabinet, _ relay: LossyRelay, _ influx: String) throws {
@@ -124,7 +129,7 @@ import Testing
         _ = Array(text.utf8).withUnsafeBytes { file.writeAll($0, at: 0) }
         return try ChildProcess(Self.influxd ?? "", ["-config", "\(cabinet.directory)/influx.conf"])
       }, answers: "/ping")
-    defer { _ = try? ChildProcess("/bin/rm", ["-rf", place]).wait() }
+    defer { database.end(place) }
     let relay = try LossyRelay(to: database.port)
     defer { relay.stop() }
     try write(cabinet, relay, "{database: city}")
@@ -168,15 +173,20 @@ import Testing
             "-dedup.minScrapeInterval=1ms",
           ])
       }, answers: "/health")
-    defer { _ = try? ChildProcess("/bin/rm", ["-rf", place]).wait() }
+    defer { database.end(place) }
     let relay = try LossyRelay(to: database.port)
     defer { relay.stop() }
     try write(cabinet, relay, "{org: city, bucket: cabinets}")
     let delivered = try deliver(cabinet, relay)
-    _ = try database.ask("/internal/force_flush")
-    let lines = try database.ask("/api/v1/export", ["match[]": #"{__name__=~".+_seq"}"#])
-    let numbers = try lines.split(separator: "\n").flatMap { line in
-      try JSONValue(parsing: String(line))["values"]?.array?.compactMap(\.unsignedInteger) ?? []
+    var numbers: [UInt64] = []
+    // What was written shows after some seconds.
+    try cabinet.wait("the rows to show") {
+      _ = try database.ask("/internal/force_flush")
+      let lines = try database.ask("/api/v1/export", ["match[]": #"{__name__=~".+_seq"}"#])
+      numbers = try lines.split(separator: "\n").flatMap { line in
+        try JSONValue(parsing: String(line))["values"]?.array?.compactMap(\.unsignedInteger) ?? []
+      }
+      return numbers.count >= delivered
     }
     let last = numbers.max() ?? 0
     #expect(last >= delivered)
