@@ -71,6 +71,17 @@ import Testing
     #expect(try cabinet.stop() == 0)
   }
 
+  @Test func aLineThatIsRefusedForEverIsFoundAndTheOthersArrive() throws {
+    let cabinet = try Cabinet()
+    try write(cabinet, Self.influx)
+    cabinet.platform.set(.poison(30...30, status: 400))
+    try cabinet.startAndWait()
+    try cabinet.wait("rows", within: .seconds(60)) { cabinet.platform.stats.unique > 200 }
+    #expect(cabinet.count("quarantined") == 1)
+    #expect(cabinet.platform.stats.holes == 1 && cabinet.platform.stats.rejected == 0)
+    #expect(try cabinet.stop() == 0)
+  }
+
   @Test func eachRowIsThereOnceInThingsBoardAndTheTokenNowhereElse() throws {
     let cabinet = try Cabinet()
     try write(cabinet, Self.things, every: "100ms")
