@@ -20,6 +20,12 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Begins to write down what a destination would be sent of these points.
   func preview(of destination: String, points: WatchedPoints) -> CarryAnswer<any PreviewedRows>
 
+  /// The rows that platforms refuse, the oldest first.
+  var quarantine: [QuarantineEntry] { get }
+  /// Queues these again, or forgets them. What went wrong, a sentence each.
+  func retry(_ entries: [QuarantineEntry]) -> [String]
+  func drop(_ entries: [QuarantineEntry]) -> [String]
+
   /// In the order of the configuration.
   var busNames: [String] { get }
   /// nil for a name that no bus has.

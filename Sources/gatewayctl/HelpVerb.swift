@@ -40,6 +40,10 @@ extension Invocation {
           --mark-delivered
                         once the file is complete
           --force       replace a file
+        quarantine      the rows that a platform
+                        refuses, and why
+          show, retry, drop SEQ… or all
+          --destination only what this one refuses
         preview DESTINATION [POINT…]
                         what it would be sent, in
                         its format; sends nothing
