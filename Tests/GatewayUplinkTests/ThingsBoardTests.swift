@@ -166,7 +166,8 @@ import Testing
 
   @Test func theTokenIsSeenNowhereThoughThePlatformRepeatsIt() throws {
     let (_, status) = try deliver(2) { number, request in
-      number == 0 || number > 2 ? .answer(200) : .answer(404, body: #"{"path":"\#(request.line)","plain":"canopy/+SECRET"}"#)
+      let refusal = #"{"path":"\#(request.line)","plain":"canopy/+SECRET"}"#
+      return number == 0 || number > 2 ? .answer(200) : .answer(404, body: refusal)
     }
     let error = try #require(status.lastError)
     #expect(error.contains("404") && error.contains("***"))
