@@ -17,6 +17,8 @@ package protocol ControlDelegate: AnyObject, Sendable {
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches>
   /// Begins to settle rows as delivered at a destination; without a name at all of them.
   func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows>
+  /// Begins to write down what a destination would be sent of these points.
+  func preview(of destination: String, points: WatchedPoints) -> CarryAnswer<any PreviewedRows>
 
   /// The rows that platforms refuse, the oldest first.
   var quarantine: [QuarantineEntry] { get }

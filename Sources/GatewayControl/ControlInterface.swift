@@ -171,6 +171,9 @@ package enum ControlInterface {
       commitInterval: float
     )
 
+    # line: POST and the URL; secrets are masked, and the body is not compressed
+    type Request (line: string, headers: []string, body: string)
+
     # Rows of one stream
     type StreamRun (stream: string, first: int, last: int)
 
@@ -237,6 +240,11 @@ package enum ControlInterface {
     # that stayed as it was. Only for root, the daemon's user and the socket's group.
     method RetryQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
     method DropQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
+
+    # Some rows as a destination would be sent them, in its format; nothing is sent. source: pending, the oldest that
+    # it lacks; stored, the newest, when it lacks none; present, what the points say, when none is stored; nothing. A
+    # name is a point's or a device's; none means all. Only for root, the daemon's user and the socket's group.
+    method Preview(destination: string, points: ?[]string) -> (source: string, requests: []Request)
 
     # What there is to know of one bus. The oldest bad frame comes first.
     method DescribeBus(name: string) -> (

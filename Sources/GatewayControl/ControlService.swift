@@ -33,7 +33,7 @@ package struct ControlService: Sendable {
   /// They change something, put traffic on a bus, or give away what is stored.
   private static let actingMethods = [
     "Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "RetryQuarantined",
-    "DropQuarantined",
+    "DropQuarantined", "Preview",
   ]
 
   private func dispatch(_ call: VarlinkCall, mayChange: Bool) -> Answer {
@@ -76,6 +76,7 @@ package struct ControlService: Sendable {
     case "MarkDelivered": markDelivered(call)
     case "RetryQuarantined": changeQuarantine(call, delegate.retry)
     case "DropQuarantined": changeQuarantine(call, delegate.drop)
+    case "Preview": preview(call)
     default: scan(call)
     }
   }
@@ -108,6 +109,17 @@ package struct ControlService: Sendable {
   }
 
   private func watch(_ call: VarlinkCall) -> Answer {
+    withPoints(call) { points in
+      if call.takesMore { return .replies(WatchReplies(points, of: delegate, interval: watchInterval)) }
+      var points = points
+      return .reply(
+        ControlMessage.points(
+          points.news(in: delegate.lastValues()), member: "readings", nameKey: "point", continues: false))
+    }
+  }
+
+  /// Answers with the points that the call names, or with what is wrong about them.
+  func withPoints(_ call: VarlinkCall, _ answer: (WatchedPoints) -> Answer) -> Answer {
     let names: [String]
     switch call.parameters["points"] {
     case nil, .null: names = []
@@ -116,16 +128,13 @@ package struct ControlService: Sendable {
       names = elements.compactMap(\.string)
       guard names.count == elements.count else { return .invalid("points") }
     }
-    var watched = WatchedPoints(names: names)
+    let watched = WatchedPoints(names: names)
     let points = delegate.lastValues()
     if let unknown = watched.unknown(in: points) {
       let known = points.map { JSONValue.string($0.name) }
       return .error("UnknownPoint", ["point": .string(unknown), "known": .array(known)])
     }
-    if call.takesMore { return .replies(WatchReplies(watched, of: delegate, interval: watchInterval)) }
-    return .reply(
-      ControlMessage.points(
-        watched.news(in: points), member: "readings", nameKey: "point", continues: false))
+    return answer(watched)
   }
 
   private func reload() -> Answer {

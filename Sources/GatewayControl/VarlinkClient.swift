@@ -29,7 +29,7 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
     case .error("org.citygateway.UnknownDestination", let parameters):
       "no destination is called \(Self.wrong(parameters, "destination"))"
     case .error("org.citygateway.ExportOccupied", let parameters):
-      "cannot export: \(parameters["cause"]?.string ?? "")"
+      "cannot read the rows: \(parameters["cause"]?.string ?? "")"
     case .error("org.citygateway.BusOccupied", let parameters):
       "too many questions wait for bus \(Self.quoted(parameters["bus"])): try again"
     case .error("org.citygateway.ChipFailed", let parameters):

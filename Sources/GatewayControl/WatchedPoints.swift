@@ -1,6 +1,6 @@
 package import GatewayCore
 
-/// What one subscriber wants to see and has seen.
+/// Points as somebody names them, and what a subscriber has seen of them.
 package struct WatchedPoints: Sendable {
   /// Names of points and of devices; none stands for all.
   private let names: Set<String>
@@ -28,7 +28,7 @@ package struct WatchedPoints: Sendable {
     return unknown.min()
   }
 
-  private func covers(_ name: String) -> Bool {
+  package func covers(_ name: String) -> Bool {
     names.isEmpty || names.contains(name) || names.contains(Self.device(of: name))
   }
 

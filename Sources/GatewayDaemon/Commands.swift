@@ -19,7 +19,7 @@ final class Commands: ControlDelegate {
 
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
     begin(at: destination) { queues throws(SystemError) in
-      try Export(queues.map(\.queue), gateway: gateway.id)
+      try Export(queues.map(\.queue), gateway: gateway.config.id)
     }.map { $0 }
   }
 
@@ -31,6 +31,19 @@ final class Commands: ControlDelegate {
             runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue,
             record: queue.store.recordLedger)
         })
+    }.map { $0 }
+  }
+
+  func preview(of destination: String, points: WatchedPoints) -> CarryAnswer<any PreviewedRows> {
+    let (config, live) = (gateway.config, gateway.acquisition.pipeline.live)
+    guard let found = config.destinations.first(where: { $0.name == destination }) else {
+      return .unknown(known: config.destinations.map(\.name))
+    }
+    return begin(at: destination) { queues throws(SystemError) in
+      PreviewDraft(
+        found, gateway: config.id, points: points, queues: queues.map(\.queue),
+        present: PresentQueue(
+          live.points, live.snapshot, queues.first?.store.stream ?? StreamID(bits: 0)))
     }.map { $0 }
   }
 

@@ -134,12 +134,11 @@ package final class Gateway: Sendable {
     return flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
   }
 
-  var id: String { running.withLock { $0.config.id } }
+  var config: GatewayConfig { running.withLock { $0.config } }
 
   /// For whom rows are kept.
   var destinations: [String] {
-    let names = running.withLock { $0.config.destinations.map(\.name) }
-    return DeliveryLedger.entryNames(for: names)
+    DeliveryLedger.entryNames(for: config.destinations.map(\.name))
   }
 
   /// Every worker's sign of life, for the watchdog.

@@ -4,24 +4,40 @@ internal import GatewayGzip
 /// A batch ready to travel, byte for byte as often as it takes.
 package struct SealedBatch: ~Copyable, Sendable {
   fileprivate var buffer = ByteBuffer(capacity: 64)
-  fileprivate var start = 0
+  fileprivate var parts = [Part(bytes: 0..<0, head: RequestHead())]
   package fileprivate(set) var rows: ClosedRange<UInt64> = 0...0
   package fileprivate(set) var stream = StreamID(bits: 0)
-  package fileprivate(set) var head = RequestHead()
   /// See `FinishedRequest.items`.
   package fileprivate(set) var items: [BatchItem] = []
   /// The format has no place for any of the rows: there is nothing to send.
   package fileprivate(set) var isEmpty = false
 
+  /// One request of those that the batch takes.
+  fileprivate struct Part {
+    var bytes: Range<Int>
+    var head: RequestHead
+  }
+
   package init() {}
 
-  package var byteCount: Int { buffer.count - start }
+  /// Of all requests' bodies.
+  package var byteCount: Int { parts.reduce(0) { $0 + $1.bytes.count } }
 
   package var request: DeliveryRequest { DeliveryRequest(rows: rows, stream: stream, items: items) }
 
+  /// At least one; they are sent in their order.
+  package var requestCount: Int { parts.count }
+
+  package func head(of request: Int) -> RequestHead { parts[request].head }
+
+  /// Of the first.
+  package var head: RequestHead { parts[0].head }
+
   /// The bytes stay where they are until the batch is sealed anew.
-  package borrowing func withBody<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    buffer.withBytes { body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+  package borrowing func withBody<Result>(
+    of request: Int = 0, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    buffer.withBytes { body(UnsafeRawBufferPointer(rebasing: $0[parts[request].bytes])) }
   }
 }
 
@@ -49,15 +65,17 @@ package struct BatchBuilder: ~Copyable {
   /// Rows right behind the draft that the store cannot give back.
   package private(set) var lost: ClosedRange<UInt64>?
 
+  /// `format`: another than the destination's own.
   package init(
-    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1
+    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1,
+    format: (any BatchFormat)? = nil
   ) {
     self.queue = queue
     maximumBytes = destination.maximumBytes
-    format = destination.makeFormat(gateway: gateway)
+    self.format = format ?? destination.makeFormat(gateway: gateway)
     gzip = destination.usesGzip ? GzipEncoder() : nil
     next = seq
-    format.begin(&body)
+    self.format.begin(&body)
   }
 
   /// The rows of the draft; nil while it is empty.
@@ -159,17 +177,33 @@ package struct BatchBuilder: ~Copyable {
     batch.stream = format.stream
     batch.isEmpty = written == 0
     let request = format.finish(&body, rows: rows)
-    (batch.start, batch.head, batch.items) = (request.start, request.head, request.items)
+    batch.items = request.items
+    batch.parts = Self.parts(of: request, end: body.count)
     if gzip != nil {
-      batch.buffer.removeAll()
-      body.withBytes { bytes in
-        gzip!.append(UnsafeRawBufferPointer(rebasing: bytes[batch.start...]), to: &batch.buffer)
-      }
-      batch.start = 0
+      compress(into: &batch)
     } else {
       swap(&body, &batch.buffer)
     }
     begin()
+  }
+
+  private static func parts(of request: FinishedRequest, end: Int) -> [SealedBatch.Part] {
+    let ends = request.further.map(\.start) + [end]
+    return zip([RequestStart(request.start, request.head)] + request.further, ends).map { part, end in
+      SealedBatch.Part(bytes: part.start..<end, head: part.head)
+    }
+  }
+
+  private mutating func compress(into batch: inout SealedBatch) {
+    batch.buffer.removeAll()
+    for index in batch.parts.indices {
+      let start = batch.buffer.count
+      body.withBytes { bytes in
+        let plain = UnsafeRawBufferPointer(rebasing: bytes[batch.parts[index].bytes])
+        gzip!.append(plain, to: &batch.buffer)
+      }
+      batch.parts[index].bytes = start..<batch.buffer.count
+    }
   }
 }
 

@@ -23,6 +23,8 @@ package final class CurlTransport: Transport {
     var body: UnsafeRawBufferPointer
     var head: RequestHead
     var credentials: Credentials?
+    /// In its URL; must turn up nowhere else.
+    var pathSecret: PathSecret?
     /// A token was fetched for it, which is done once.
     var hasNewToken = false
   }
@@ -105,8 +107,11 @@ package final class CurlTransport: Transport {
           try Credentials(destination.authentication, files)
         }
       batch.credentials = credentials
+      batch.pathSecret = try batch.head.secretFile.map { name throws(SecretFiles.TokenProblem) in
+        PathSecret(try files.token(name))
+      }
       self.batch = batch
-      let url = destination.url + batch.head.path
+      let url = destination.url + (batch.pathSecret?.path(of: batch.head) ?? batch.head.path)
       return platform.begin(url, batch.body, headers: headers(batch.head, credentials)).flatMap(answered)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
@@ -115,8 +120,7 @@ package final class CurlTransport: Transport {
 
   private func headers(_ head: RequestHead, _ credentials: Credentials) -> [String] {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
-    if destination.usesGzip { lines.append("Content-Encoding: gzip") }
+    var lines = destination.openHeaders(of: head) + ["Expect:"]
     if let line = credentials.line { lines.append(line) }
     return lines
   }
@@ -127,7 +131,8 @@ package final class CurlTransport: Transport {
       token?.drop()
       if !batch.hasNewToken { return fetchToken() }
     }
-    return batch?.credentials?.censored(outcome) ?? outcome
+    let open = batch?.credentials?.censored(outcome) ?? outcome
+    return batch?.pathSecret?.censored(open) ?? open
   }
 
   // MARK: - The token

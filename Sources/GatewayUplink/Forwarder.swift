@@ -87,29 +87,36 @@ package final class Forwarder: Sendable {
   private func run(over transport: some Transport) {
     var outbox = Outbox(destination, gateway: gateway, queue: queue, quarantine: quarantine)
     note(transport.certificateEnd)
+    var parts = BatchParts()
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
       var mustPost = outbox.advance(at: now)
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
-      if mustPost { outbox.withBatch { post($0, over: transport) } }
+      if mustPost { outbox.withBatch { post($0, &parts, over: transport) } }
       note(outbox.phase)
       let isNeedless = outbox.lane != nil && outbox.withBatch { $0.isEmpty }
       guard let outcome = isNeedless ? .needless : transport.turn(timeout: wait(outbox.wakeTime)) else {
         continue
       }
       note(transport.certificateEnd)
+      if outbox.withBatch({ parts.goOn(in: $0, after: outcome, at: destination) }) {
+        outbox.withBatch { post($0, &parts, over: transport) }
+        continue
+      }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
-      if end.mustPost { outbox.withBatch { post($0, over: transport) } }
+      if end.mustPost { outbox.withBatch { post($0, &parts, over: transport) } }
       note(end.verdict)
     }
     transport.cancel()
   }
 
-  private func post(_ batch: borrowing SealedBatch, over transport: some Transport) {
+  private func post(_ batch: borrowing SealedBatch, _ parts: inout BatchParts, over transport: some Transport)
+  {
     if batch.isEmpty { return }
-    let head = batch.head
-    batch.withBody { transport.begin($0, head: head) }
+    let part = parts.next(of: batch)
+    let head = batch.head(of: part)
+    batch.withBody(of: part) { transport.begin($0, head: head) }
   }
 
   private func wait(_ wakeTime: BootTime?) -> Duration {

@@ -169,7 +169,8 @@ package struct Outbox: ~Copyable {
     }
     if let rows = backlog.rows {
       backlog.seal()
-      let bytes = BacklogBudget.wireBytes(body: backlog.draft.byteCount)
+      let bytes = BacklogBudget.wireBytes(
+        body: backlog.draft.byteCount, requests: backlog.draft.requestCount)
       perform(state.handle(.sealedBacklog(rows: rows, bytes: bytes), at: now))
       return true
     }

@@ -181,7 +181,7 @@ package struct OutageSimulation: ~Copyable {
   private mutating func outcome() -> DeliveryOutcome {
     if isAway { return .failure(.unreachable, cause: "no route") }
     let (rows, status) = outbox.withBatch { [platform] batch in
-      (batch.rows, batch.withBody { platform.post($0, key: batch.head.headers[0]) })
+      (batch.rows, batch.withBody { platform.post($0, key: String(batch.head.headers[0].dropFirst(17))) })
     }
     for commit in waiting where rows.contains(commit.last) {
       result.worstLateness = max(result.worstLateness, commit.since.duration(to: now).seconds)

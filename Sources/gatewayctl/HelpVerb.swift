@@ -44,6 +44,9 @@ extension Invocation {
                         refuses, and why
           show, retry, drop SEQ… or all
           --destination only what this one refuses
+        preview DESTINATION [POINT…]
+                        what it would be sent, in
+                        its format; sends nothing
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

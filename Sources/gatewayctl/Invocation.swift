@@ -5,7 +5,8 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, check, reload, flush, help
+  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, check, reload
+  case flush, help
 }
 
 struct UsageError: Error {
@@ -90,6 +91,8 @@ struct Invocation {
     case nil where !wantsVersion: throw UsageError(sentence: "what should be done? No verb is given")
     case .check where arguments.count != 1, .export where arguments.count != 1:
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs one file")
+    case .preview where arguments.isEmpty:
+      throw UsageError(sentence: "preview needs the name of a destination")
     case .scan where arguments.count != 1, .bus where arguments.count != 1:
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs the name of one bus")
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
@@ -149,6 +152,7 @@ struct Invocation {
     case .store: return runStore()
     case .export: return runExport()
     case .quarantine: return try runQuarantine()
+    case .preview: return runPreview()
     case .check: return runCheck()
     case .reload: return runReload()
     case .flush: return runFlush()

@@ -152,6 +152,25 @@ extension Cabinet {
   }
 }
 
+extension Cabinet {
+  func preview(of destination: String, points: WatchedPoints) -> CarryAnswer<any PreviewedRows> {
+    if destination != "platform" { return .unknown(known: ["platform"]) }
+    let body = points.covers("canopy.temperature") ? "temperature 17.3\n" : ""
+    let headers = ["Content-Type: text/plain", "Authorization: Bearer ***, from token"]
+    return .begun(
+      PreviewMade(
+        Preview(
+          source: .pending,
+          requests: [PreviewedRequest(line: "POST https://city.example/x", headers: headers, body: body)])))
+  }
+}
+
+final class PreviewMade: PreviewedRows {
+  let preview: Preview?
+  init(_ preview: Preview) { self.preview = preview }
+  func cancel() {}
+}
+
 /// An export of which the test says what comes.
 final class ScriptedExport: ExportedBatches {
   struct State {

@@ -312,8 +312,8 @@ import Testing
     let help = run([Self.program, "help"])
     #expect(help.code == 0)
     for verb in [
-      "status", "sensors", "watch", "bus", "scan", "read", "gpio", "store", "export", "check", "reload",
-      "flush",
+      "status", "sensors", "watch", "bus", "scan", "read", "gpio", "store", "export", "preview", "check",
+      "reload", "flush",
     ] {
       #expect(help.output.contains("  \(verb) "))
     }

@@ -22,12 +22,12 @@ extension ConfigCheck {
   private func destination(_ keys: inout MappingReader, _ name: String) -> DestinationConfig {
     let allowsPlain = keys.optional("insecure", .flag) ?? false
     var destination = DestinationConfig(name: name, url: url(&keys, "url", allowsPlain: allowsPlain))
-    checkFormat(&keys)
+    destination.format = format(&keys) ?? .json
     destination.authentication =
       keys.mapping("auth").map { authentication($0, allowsPlain: allowsPlain) } ?? .none
     destination.acknowledgement =
       keys.optional("ack", .word([("status", .status), ("echo", .echo)])) ?? destination.acknowledgement
-    destination.usesGzip = keys.optional("gzip", .flag) ?? destination.usesGzip
+    destination.usesGzip = keys.optional("gzip", .flag) ?? destination.format.isUsuallyGzip
     keys.mapping("batch").map { batch($0, into: &destination) }
     destination.timeout = keys.optional("timeout", .duration("100ms", "10m")) ?? destination.timeout
     keys.mapping("retry").map { retry($0, into: &destination) }
@@ -36,6 +36,7 @@ extension ConfigCheck {
     destination.backfill = keys.optional("backfill", .bitRate("8kbit/s", "1Gbit/s"))
     destination.backlog =
       keys.optional("backlog", .word([("oldest", .oldest), ("newest", .newest)])) ?? destination.backlog
+    check(&destination, keys: &keys)
     keys.finish()
     return destination
   }
@@ -71,12 +72,37 @@ extension ConfigCheck {
     return nil
   }
 
-  private func checkFormat(_ keys: inout MappingReader) {
+  /// nil where it cannot be read, which was said.
+  private func format(_ keys: inout MappingReader) -> DestinationConfig.Format? {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
-    let form = ScalarForm.word(words.map { ($0, $0) }).map("json") { $0 }
-    guard let node = keys.take("format") else { return }
-    guard let word = keys.read(node, "format", form), word != "json" else { return }
-    log.add(node, Self.unavailable("format", word, speaks: "json"))
+    let node = keys.take("format")
+    let word = node.flatMap { keys.read($0, "format", .word(words.map { ($0, $0) })) }
+    for format in ["influx", "thingsboard"] where format != word {
+      keys.refuse(format, "\(quoted(format)) needs \"format: \(format)\"")
+    }
+    switch word {
+    case "influx": return influx(&keys).map { .influx($0) }
+    case "thingsboard": return thingsBoard(&keys).map { .thingsboard($0) }
+    case .some(let word) where word != "json":
+      if let node {
+        log.add(node, Self.unavailable("format", word, speaks: "json, influx and thingsboard"))
+      }
+      return nil
+    default: return .json
+    }
+  }
+
+  /// What has to go together with the format.
+  private func check(_ destination: inout DestinationConfig, keys: inout MappingReader) {
+    if destination.format == .json { return }
+    if destination.acknowledgement == .echo, let node = keys.take("ack") {
+      log.add(node, "\"ack: echo\" is for \"format: json\"; other platforms answer with a status")
+    }
+    guard destination.format.addsPath, let node = keys.take("url") else { return }
+    while destination.url.hasSuffix("/") { destination.url.removeLast() }
+    if destination.url.contains("?") {
+      log.add(node, "\"url\" should end before the path: the format adds it, with what follows \"?\"")
+    }
   }
 
   private func batch(_ reader: MappingReader, into destination: inout DestinationConfig) {

@@ -244,6 +244,8 @@ package struct DestinationConfig: Equatable, Sendable {
   package enum Format: Equatable, Sendable {
     /// The contract's native batch.
     case json
+    case influx(InfluxConfig)
+    case thingsboard(ThingsBoardConfig)
   }
 
   package enum Acknowledgement: Equatable, Sendable {

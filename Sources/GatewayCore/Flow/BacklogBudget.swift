@@ -22,8 +22,10 @@ package struct BacklogBudget: Equatable, Sendable {
     bytesPerSecond = bitsPerSecond.map { Double($0) / 8 }
   }
 
-  /// What a batch with a body of `count` bytes costs on the wire: head, answer, and the packets' own.
-  package static func wireBytes(body count: Int) -> Int { count + count / 25 + headBytes }
+  /// What a batch with bodies of `count` bytes costs on the wire: heads, answers, and the packets' own.
+  package static func wireBytes(body count: Int, requests: Int = 1) -> Int {
+    count + count / 25 + requests * headBytes
+  }
 
   /// Rows in the next batch.
   package func rowLimit(atMost limit: Int) -> Int {

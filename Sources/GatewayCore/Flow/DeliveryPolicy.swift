@@ -119,7 +119,16 @@ package enum DeliveryPolicy {
   ) -> DeliveryVerdict {
     switch format {
     case .json: .accepted
+    case .influx: only(204, answer, "InfluxDB confirms a write with")
+    case .thingsboard: only(200, answer, "ThingsBoard confirms telemetry with")
     }
+  }
+
+  /// What answers otherwise is a platform of another kind.
+  private static func only(_ status: Int, _ answer: DeliveryAnswer, _ subject: String) -> DeliveryVerdict {
+    answer.status == status
+      ? .accepted
+      : .keep(.misconfigured, cause: "\(cause(answer)), but \(subject) \(status)", retryAfter: nil)
   }
 
   private static func keep(_ trouble: DeliveryTrouble, _ answer: DeliveryAnswer) -> DeliveryVerdict {

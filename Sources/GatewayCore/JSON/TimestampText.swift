@@ -4,15 +4,14 @@ extension Timestamp: CustomStringConvertible {
   private static let earliest: Int64 = -62_167_219_200_000  // 0000-01-01
   private static let latest: Int64 = 253_402_300_799_999  // 9999-12-31T23:59:59.999
 
-  /// Milliseconds since 1970, rounded down.
-  private var milliseconds: Int64 {
+  /// Rounded down.
+  package var millisecondsSince1970: Int64 {
     let quotient = microseconds / 1000
-    let floor = microseconds % 1000 < 0 ? quotient - 1 : quotient
-    return min(max(floor, Self.earliest), Self.latest)
+    return microseconds % 1000 < 0 ? quotient - 1 : quotient
   }
 
   package func append(to buffer: inout ByteBuffer) {
-    let milliseconds = milliseconds
+    let milliseconds = min(max(millisecondsSince1970, Self.earliest), Self.latest)
     let (days, ofDay) = Self.floorDivide(milliseconds, 86_400_000)
     let date = Self.civil(days: days)
     buffer.append(upTo: 24) { room in

@@ -32,12 +32,7 @@ final class BatchIntake {
     guard type == "application/json" || type.hasPrefix("application/json;") else {
       throw .status(415, "a batch is application/json")
     }
-    let isGzip: Bool
-    switch request.header("Content-Encoding") {
-    case nil: isGzip = false
-    case "gzip": isGzip = true
-    default: throw .status(415, "a batch is plain or gzip")
-    }
+    let isGzip = try isGzip(request)
     return try request.body.withBytes { bytes throws(Refusal) in
       try read(bytes, isGzip: isGzip, key: request.header("Idempotency-Key"))
     }
@@ -54,6 +49,22 @@ final class BatchIntake {
     let key = "\"\(batch.summary.stream)-\(batch.summary.first)-\(batch.summary.last)\""
     guard given == key else { throw .status(400, "the Idempotency-Key is not \(key)") }
     return batch
+  }
+
+  private func isGzip(_ request: HTTPRequest) throws(Refusal) -> Bool {
+    switch request.header("Content-Encoding") {
+    case nil: return false
+    case "gzip": return true
+    default: throw .status(415, "a batch is plain or gzip")
+    }
+  }
+
+  /// The body, unpacked.
+  func plainBody(of request: HTTPRequest) throws(Refusal) -> [UInt8] {
+    guard request.method == "POST" else { throw .status(405, "batches are posted") }
+    guard try isGzip(request) else { return request.body.copyBytes() }
+    try request.body.withBytes { bytes throws(Refusal) in try unpack(bytes) }
+    return plain.copyBytes()
   }
 
   private func unpack(_ bytes: UnsafeRawBufferPointer) throws(Refusal) {

@@ -13,6 +13,7 @@ struct PlatformBooks: Sendable {
   private let keptRows: Int
   private var streams: [String: Stream] = [:]
   private(set) var counts = PlatformStats()
+  private var series = SeriesBooks()
 
   init(keptRows: Int) { self.keptRows = keptRows }
 
@@ -26,17 +27,56 @@ struct PlatformBooks: Sendable {
 
   /// Takes a batch in; returns its numbers that are new, ascending.
   mutating func take(_ batch: BatchSummary, bytes: Int) -> [ClosedRange<UInt64>] {
-    var stream = streams.removeValue(forKey: batch.stream) ?? Stream(gateway: batch.gateway)
-    let rows = batch.last - batch.first + 1
-    let added = stream.seen.insert(batch.first...batch.last)
-    let unique = added.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
     counts.batches += 1
     counts.bytes += UInt64(bytes)
+    return enter(batch.first...batch.last, of: batch.stream, batch.gateway)
+  }
+
+  private mutating func enter(
+    _ numbers: ClosedRange<UInt64>, of name: String, _ gateway: String
+  ) -> [ClosedRange<UInt64>] {
+    var stream = streams.removeValue(forKey: name) ?? Stream(gateway: gateway)
+    let rows = numbers.upperBound - numbers.lowerBound + 1
+    let added = stream.seen.insert(numbers)
+    let unique = added.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
     counts.rows += rows
     counts.unique += unique
     counts.duplicates += rows - unique
-    streams[batch.stream] = stream
+    streams[name] = stream
     return added
+  }
+
+  /// Takes points in that have a series and a time; how many were refused for the type of a field, and the last reason.
+  mutating func take(_ points: [SeriesPoint], bytes: Int) -> (refused: Int, reason: String?) {
+    counts.batches += 1
+    counts.bytes += UInt64(bytes)
+    var refused = 0
+    var reason: String?
+    for point in points {
+      let conflict = point.types.compactMap { field, type in
+        series.conflict(field, type).map { "\(field) is type \(type), already exists as type \($0)" }
+      }
+      if let first = conflict.first {
+        (refused, reason) = (refused + 1, first)
+      } else {
+        take(point)
+      }
+    }
+    return (refused, reason)
+  }
+
+  private mutating func take(_ point: SeriesPoint) {
+    let entry = series.take(point.name, point.content)
+    if entry == .overwriting { counts.overwritten += 1 }
+    if let seq = point.seq {
+      _ = enter(seq...seq, of: point.stream, point.gateway)
+    } else if entry == .new {
+      let next = (streams[point.stream]?.seen.ranges.last?.upperBound ?? 0) + 1
+      _ = enter(next...next, of: point.stream, point.gateway)
+    } else {
+      counts.rows += 1
+      counts.duplicates += 1
+    }
   }
 
   /// Keeps the last rows of the stream; `lines` holds new ones.

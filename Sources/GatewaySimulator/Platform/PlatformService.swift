@@ -76,12 +76,14 @@ final class PlatformService: HTTPService {
     default: break
     }
     let answer = store(request)
-    guard answer.status == 200, let fault else { return .answer(answer) }
+    guard (200...299).contains(answer.status), let fault else { return .answer(answer) }
     return Self.spoil(answer, fault)
   }
 
   private static func spoil(_ answer: HTTPAnswer, _ fault: PlatformFault) -> HTTPOutcome {
     guard case .bytes(let bytes) = answer.body else { return .answer(answer) }
+    // Of nothing there is no half.
+    if bytes.isEmpty, fault == .slow || fault == .truncate { return .close }
     var spoilt = answer
     switch fault {
     case .delay(let delay): return .answer(answer, after: delay)
@@ -105,9 +107,17 @@ final class PlatformService: HTTPService {
   private func store(_ request: HTTPRequest) -> HTTPAnswer {
     desk.withLock { desk in
       do throws(BatchIntake.Refusal) {
-        let batch = try desk.intake.read(request)
-        if let refusal = refusal(of: batch.summary) { return refusal }
-        return try enter(batch, desk.file)
+        switch try PlatformDialect(request) {
+        case .native:
+          let batch = try desk.intake.read(request)
+          if let refusal = refusal(of: batch.summary.first...batch.summary.last) { return refusal }
+          return try enter(batch, desk.file)
+        case .lines(let unit): return write(try desk.intake.lines(of: request, unit: unit))
+        case .telemetry(let token):
+          let telemetry = try desk.intake.telemetry(of: request, token: token)
+          _ = books.withLock { $0.take(telemetry.points, bytes: telemetry.size) }
+          return HTTPAnswer(status: 200, body: .bytes([]))
+        }
       } catch {
         switch error {
         case .status(let status, let reason):
@@ -118,12 +128,26 @@ final class PlatformService: HTTPService {
     }
   }
 
+  /// As InfluxDB 1 does: the good lines are stored beside bad ones.
+  private func write(_ lines: (points: [SeriesPoint], problem: String?, size: Int)) -> HTTPAnswer {
+    let numbers = lines.points.compactMap(\.seq)
+    if let first = numbers.min(), let last = numbers.max(), let refusal = refusal(of: first...last) {
+      return refusal
+    }
+    let (refused, reason) = books.withLock { $0.take(lines.points, bytes: lines.size) }
+    guard let problem = lines.problem ?? reason.map({ "field type conflict: \($0)" }) else {
+      return HTTPAnswer(status: 204, body: .bytes([]))
+    }
+    books.withLock { $0.countRejected(problem) }
+    return HTTPAnswer(status: 400, error: "partial write: \(problem) dropped=\(refused)")
+  }
+
   /// The faults that look at the batch.
-  private func refusal(of batch: BatchSummary) -> HTTPAnswer? {
+  private func refusal(of batch: ClosedRange<UInt64>) -> HTTPAnswer? {
     let fault = strike { fault in
       switch fault {
-      case .poison(let rows, _): rows.overlaps(batch.first...batch.last)
-      case .rowLimit(let limit): batch.last - batch.first >= UInt64(limit)
+      case .poison(let rows, _): rows.overlaps(batch)
+      case .rowLimit(let limit): batch.upperBound - batch.lowerBound >= UInt64(limit)
       default: false
       }
     }

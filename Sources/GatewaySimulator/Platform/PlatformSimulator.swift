@@ -2,7 +2,7 @@ internal import GatewayCore
 package import GatewaySystem
 internal import Synchronization
 
-/// The city's platform: takes native batches, keeps each (stream, seq) once, and misbehaves on command. Listening
+/// The city's platform: takes native batches, line protocol and ThingsBoard's telemetry, keeps each row once, and misbehaves on command. Listening
 /// from `init` to `stop`. Thread-safe.
 package final class PlatformSimulator: Sendable {
   package struct Options: Sendable {
@@ -38,8 +38,11 @@ package final class PlatformSimulator: Sendable {
 
   package var root: String { "\(scheme)://\(address)/" }
 
-  /// Where batches go.
+  /// Where native batches go.
   package var url: String { "\(root)v1/batches" }
+
+  /// What InfluxDB's and ThingsBoard's paths stand behind.
+  package var baseURL: String { "\(scheme)://\(address)" }
 
   package var stats: PlatformStats { service.stats }
 

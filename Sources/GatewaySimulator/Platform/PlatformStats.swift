@@ -23,6 +23,8 @@ package struct PlatformStats: Equatable, Sendable {
   package var unique: UInt64 = 0
   package var duplicates: UInt64 = 0
   package var holes: UInt64 = 0
+  /// Points that came under the series and the time of another and took its place.
+  package var overwritten: UInt64 = 0
   /// Posts that were no valid batch: always a bug of the sender.
   package var rejected: UInt64 = 0
   package var lastRejection: String?
@@ -38,7 +40,8 @@ package struct PlatformStats: Equatable, Sendable {
     .object([
       "requests": .count(requests), "batches": .count(batches), "bytes": .count(bytes),
       "rows": .count(rows), "unique": .count(unique), "duplicates": .count(duplicates),
-      "holes": .count(holes), "rejected": .count(rejected), "faults": .count(faults),
+      "holes": .count(holes), "overwritten": .count(overwritten), "rejected": .count(rejected),
+      "faults": .count(faults),
       "lastClient": lastClient.map { .string($0) } ?? .null,
       "lastRejection": lastRejection.map { .string($0) } ?? .null,
       "lastSeq": .object(Dictionary(uniqueKeysWithValues: streams.map { ($0.stream, .count($0.last)) })),

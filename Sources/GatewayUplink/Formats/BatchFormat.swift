@@ -7,6 +7,10 @@ package struct RequestHead: Equatable, Sendable {
   package var contentType = "application/json"
   /// Whole lines, `Name: value`, without those of credentials.
   package var headers: [String] = []
+  /// The file of a secret that stands in the path, at `secretPlace`. The head never holds what is in it.
+  package var secretFile: String?
+
+  package static let secretPlace = "{token}"
 
   package init(path: String = "", contentType: String = "application/json", headers: [String] = []) {
     self.path = path
@@ -15,8 +19,9 @@ package struct RequestHead: Equatable, Sendable {
   }
 }
 
-/// Writes stored rows as a platform wants them, one request at a time. Relies on the caller for rows in the order of
-/// their numbers, all of one stream and, between two `use`, of one catalogue. Owned by the forwarder's thread.
+/// Writes stored rows as a platform wants them, a batch at a time, which is one request for most. Relies on the caller
+/// for rows in the order of their numbers, all of one stream and, between two `use`, of one catalogue. Owned by the
+/// forwarder's thread.
 package protocol BatchFormat: AnyObject {
   /// The stream of the rows; changed between requests only.
   var stream: StreamID { get set }
@@ -43,17 +48,35 @@ package enum RowFate: Equatable, Sendable {
   case unknown
 }
 
+/// A further request of the same batch: where its body begins.
+package struct RequestStart: Equatable, Sendable {
+  package var start: Int
+  package var head: RequestHead
+
+  package init(_ start: Int, _ head: RequestHead) {
+    self.start = start
+    self.head = head
+  }
+}
+
 package struct FinishedRequest: Equatable, Sendable {
   /// Where in the buffer the body begins.
   package var start: Int
   package var head: RequestHead
   /// What the platform answers for part by part; empty where it answers for the whole.
   package var items: [BatchItem]
+  /// Where the rows take more than one request: the others, each up to the next one's start. The platform has the rows
+  /// when it has accepted all, one after the other.
+  package var further: [RequestStart]
 
-  package init(start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = []) {
+  package init(
+    start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = [],
+    further: [RequestStart] = []
+  ) {
     self.start = start
     self.head = head
     self.items = items
+    self.further = further
   }
 }
 
@@ -62,6 +85,8 @@ extension DestinationConfig {
   package func makeFormat(gateway: String) -> any BatchFormat {
     switch format {
     case .json: NativeJSON(gateway: gateway)
+    case .influx(let config): LineProtocol(config, gateway: gateway)
+    case .thingsboard(let config): ThingsBoardTelemetry(config)
     }
   }
 }

@@ -1,0 +1,29 @@
+internal import GatewayCore
+
+/// How far the requests of a batch have come that takes more than one. A batch that is sent again goes on with the request
+/// that failed: a platform that has ten of them and loses every third answer would hardly ever take all in one run.
+struct BatchParts {
+  private var batch: DeliveryRequest?
+  private var accepted = 0
+
+  /// Which of the batch's requests is due.
+  mutating func next(of batch: borrowing SealedBatch) -> Int {
+    let request = batch.request
+    // Rows of one stream under the same numbers make the same requests.
+    if request != self.batch { (self.batch, accepted) = (request, 0) }
+    return accepted
+  }
+
+  /// Whether another request is due after this outcome; else it decides on the batch.
+  mutating func goOn(
+    in batch: borrowing SealedBatch, after outcome: DeliveryOutcome, at destination: DestinationConfig
+  ) -> Bool {
+    guard batch.requestCount > 1,
+      DeliveryPolicy.judge(outcome, batch.request, at: destination) == .accepted
+    else { return false }
+    accepted += 1
+    if accepted < batch.requestCount { return true }
+    self.batch = nil
+    return false
+  }
+}
