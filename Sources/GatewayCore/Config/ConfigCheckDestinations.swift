@@ -3,7 +3,7 @@ extension ConfigCheck {
   /// Each destination has a place of its own in the ledger.
   private static let mostDestinations = 16
 
-  func destinations(_ nodes: [ConfigNode]) -> [DestinationConfig] {
+  func destinations(_ nodes: [ConfigNode], _ entities: [EntityConfig]) -> [DestinationConfig] {
     if nodes.count > Self.mostDestinations {
       let sentence = "there are \(nodes.count) destinations; \(Self.mostDestinations) are possible"
       log.add(nodes[Self.mostDestinations], sentence)
@@ -13,15 +13,17 @@ extension ConfigCheck {
       var keys = MappingReader(node, "a destination", log)
       let name = keys.requireName()
       names.append(name)
-      return destination(&keys, name.name)
+      return destination(&keys, name.name, entities)
     }
     reportRepeated(names, "the destinations")
     return destinations
   }
 
-  private func destination(_ keys: inout MappingReader, _ name: String) -> DestinationConfig {
+  private func destination(
+    _ keys: inout MappingReader, _ name: String, _ entities: [EntityConfig]
+  ) -> DestinationConfig {
     var destination = DestinationConfig(name: name, url: url(&keys))
-    checkFormat(&keys)
+    format(&keys, of: &destination, entities)
     destination.authentication = keys.mapping("auth").map(authentication) ?? .none
     destination.acknowledgement =
       keys.optional("ack", .word([("status", .status), ("echo", .echo)])) ?? destination.acknowledgement
@@ -49,12 +51,20 @@ extension ConfigCheck {
     return url
   }
 
-  private func checkFormat(_ keys: inout MappingReader) {
+  private func format(
+    _ keys: inout MappingReader, of destination: inout DestinationConfig, _ entities: [EntityConfig]
+  ) {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
     let form = ScalarForm.word(words.map { ($0, $0) }).map("json") { $0 }
     guard let node = keys.take("format") else { return }
-    guard let word = keys.read(node, "format", form), word != "json" else { return }
-    log.add(node, Self.unavailable("format", word, speaks: "json"))
+    switch keys.read(node, "format", form) {
+    case nil, "json": break
+    case "ngsi-ld":
+      destination.format = .ngsi(ngsi(&keys, entities, &destination.url))
+      // Brokers do not unpack requests.
+      destination.usesGzip = false
+    case let word?: log.add(node, Self.unavailable("format", word, speaks: "json"))
+    }
   }
 
   private func authentication(_ reader: MappingReader) -> DestinationConfig.Authentication {

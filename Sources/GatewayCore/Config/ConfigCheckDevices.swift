@@ -64,10 +64,11 @@ extension ConfigCheck {
     _ = keys.take("only")
     let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown) : nil
     device.frame = frame?.config
+    let entity = entities.entity(keys.mapping("entity"), of: name)
     let sampling = defaults.overridden(by: &keys)
     if kind != .field { keys.refuse("frame", "\"frame\" is for devices on a serial bus") }
     if !isUnknown { _ = keys.require("points") }
-    device.points = points(keys.list("points"), of: name, kind, frame, sampling)
+    device.points = points(keys.list("points"), of: name, kind, frame, sampling, entity)
     if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
     return device
@@ -115,14 +116,20 @@ extension ConfigCheck {
   /// A full name has 127 bytes at most, since each of its halves has 63.
   private func points(
     _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
-    _ sampling: Sampling
+    _ sampling: Sampling, _ entity: EntityDesk.Use?
   ) -> [PointConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let points = nodes.map { node in
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      return point(&keys, name.name, kind, frame, sampling)
+      let attribute = keys.take("attribute")
+      let point = point(&keys, name.name, kind, frame, sampling)
+      EntityAttributeCheck(desk: entities, log: log).read(
+        attribute, of: entity,
+        EntityAttributeCheck.Subject(
+          point: "\(device).\(point.name)", unit: point.unit, kind: point.kind, window: point.window))
+      return point
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points

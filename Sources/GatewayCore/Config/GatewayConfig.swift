@@ -250,6 +250,16 @@ package struct DestinationConfig: Equatable, Sendable {
   package enum Format: Equatable, Sendable {
     /// The contract's native batch.
     case json
+    /// Entities for an NGSI-LD broker; the URL is the broker's base.
+    case ngsi(NGSIConfig)
+
+    /// What came last is what the platform shows: rows must leave in their order.
+    package var keepsOrder: Bool {
+      switch self {
+      case .json: false
+      case .ngsi: true
+      }
+    }
   }
 
   package enum Acknowledgement: Equatable, Sendable {

@@ -62,6 +62,7 @@ extension DestinationConfig {
   package func makeFormat(gateway: String) -> any BatchFormat {
     switch format {
     case .json: NativeJSON(gateway: gateway)
+    case .ngsi(let config): NGSILD(config)
     }
   }
 }
