@@ -9,6 +9,7 @@ final class MemoryQueue: DeliveryQueue {
     var stored: UInt64 = 0
     var deliveredRows = RangeSet<UInt64>()
     var lostRows = RangeSet<UInt64>()
+    var quarantinedRows = RangeSet<UInt64>()
     /// Settled by the store itself, before anybody else.
     var evictedRows = RangeSet<UInt64>()
     /// Settled by a person, who carried them away.
@@ -123,14 +124,14 @@ final class MemoryQueue: DeliveryQueue {
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {
     books.withLock { books in
       let range = rows.lowerBound..<rows.upperBound + 1
-      let known = books.deliveredRows.union(books.lostRows)
+      let known = books.deliveredRows.union(books.lostRows).union(books.quarantinedRows)
       if rows.upperBound > books.stored || known.intersection(RangeSet(range)).rowCount > 0 {
         books.violations += 1
       }
       switch settlement {
       case .delivered: books.settle(range, in: \.deliveredRows)
       case .lost: books.settle(range, in: \.lostRows)
-      case .quarantined: books.violations += 1
+      case .quarantined: books.settle(range, in: \.quarantinedRows)
       }
     }
     settledSignal.raise()
