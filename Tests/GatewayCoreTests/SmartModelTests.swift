@@ -88,6 +88,8 @@ import Testing
     #expect(try #require(UnitConversion(from: from, to: to)).apply(value) == result)
   }
 
-  @Test(arguments: [("CEL", "A97"), ("P1", "P9"), ("KWH", "KWT"), ("K3", "KWH"), ("GQ", "59"), ("D44", "WTT")])
+  @Test(arguments: [
+    ("CEL", "A97"), ("P1", "P9"), ("KWH", "KWT"), ("K3", "KWH"), ("GQ", "59"), ("D44", "WTT"),
+  ])
   func unitsOfTwoKindsAreNot(from: String, to: String) { #expect(UnitConversion(from: from, to: to) == nil) }
 }

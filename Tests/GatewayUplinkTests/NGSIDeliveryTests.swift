@@ -37,11 +37,14 @@ import Testing
     defer { broker.stop() }
     let queue = MemoryQueue(points: Self.points)
     let rows = Self.rows(rounds)
-    for start in stride(from: 0, to: rows.count, by: 50) { queue.store(Array(rows[start..<min(start + 50, rows.count)])) }
+    for start in stride(from: 0, to: rows.count, by: 50) {
+      queue.store(Array(rows[start..<min(start + 50, rows.count)]))
+    }
     let format = DestinationConfig.Format.ngsi(
       NGSIConfig(tenant: options.tenant, entities: [Self.entity("a"), Self.entity("b")]))
     let destination = DestinationConfig(
-      name: "broker", url: broker.url, format: format, usesGzip: false, linger: .milliseconds(1), timeout: .seconds(60),
+      name: "broker", url: broker.url, format: format, usesGzip: false, linger: .milliseconds(1),
+      timeout: .seconds(60),
       retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
     let quarantine = MemoryQuarantine()
     let forwarder = try Forwarder(

@@ -23,7 +23,8 @@ import Testing
         location: Location(longitude: 4.3517, latitude: 50.8503),
         fixed: [#""typeofLocation":{"type":"Property","value":"outdoor"}"#],
         attributes: [
-          EntityAttribute(point: "aq.no2", name: "no2"), EntityAttribute(point: "aq.humidity", name: "relativeHumidity"),
+          EntityAttribute(point: "aq.no2", name: "no2"),
+          EntityAttribute(point: "aq.humidity", name: "relativeHumidity"),
           EntityAttribute(point: "wind.direction", name: "windDirection", statistic: .last),
         ]),
       EntityConfig(
@@ -35,7 +36,8 @@ import Testing
       EntityConfig(
         id: "urn:ngsi-ld:Streetlight:c:lamp", type: "Streetlight",
         attributes: [
-          EntityAttribute(point: "lamp.state", name: "powerState", statistic: .last, words: [0: "off", 1: "on"])
+          EntityAttribute(
+            point: "lamp.state", name: "powerState", statistic: .last, words: [0: "off", 1: "on"])
         ]),
     ])
 
@@ -52,24 +54,29 @@ import Testing
 
   /// 2026-11-22T10:10:00Z and so many seconds.
   private func row(
-    _ point: PointIndex, _ seconds: Int64, _ value: Value?, quality: Quality = .good, reason: QualityReason = .none,
+    _ point: PointIndex, _ seconds: Int64, _ value: Value?, quality: Quality = .good,
+    reason: QualityReason = .none,
     time: TimeQuality = .synced
   ) -> Row {
     Row(
       point: point, time: Timestamp(microseconds: (1_795_342_200 + seconds) * 1_000_000),
-      boot: BootTime(microseconds: 0), quality: quality, reason: reason, timeQuality: time, body: .reading(value))
+      boot: BootTime(microseconds: 0), quality: quality, reason: reason, timeQuality: time,
+      body: .reading(value))
   }
 
   private func window(_ point: PointIndex, _ seconds: Int64, mean: Double, count: UInt64 = 60) -> Row {
     var row = row(point, seconds, nil, quality: count == 0 ? .bad : .good)
     row.body = .window(
       WindowSummary(
-        seconds: 60, count: count, bad: 0, isPartial: false, mean: mean, min: 0, max: 99, sum: 0, standardDeviation: 0,
+        seconds: 60, count: count, bad: 0, isPartial: false, mean: mean, min: 0, max: 99, sum: 0,
+        standardDeviation: 0,
         last: .double(98)))
     return row
   }
 
-  private mutating func finish(_ rows: ClosedRange<UInt64> = 1...9) -> (text: String, request: FinishedRequest) {
+  private mutating func finish(_ rows: ClosedRange<UInt64> = 1...9) -> (
+    text: String, request: FinishedRequest
+  ) {
     let request = format.finish(&buffer, rows: rows)
     let text = buffer.withBytes { String(decoding: $0[request.start...], as: UTF8.self) }
     format.begin(&buffer)
@@ -95,7 +102,8 @@ import Testing
         + #"{"id":"urn:ngsi-ld:Streetlight:c:lamp","type":"Streetlight","#
         + #""observationDateTime":{"type":"Property","value":{"@type":"DateTime","@value":"2026-11-22T10:11:00.000Z"}},"#
         + #""powerState":{"type":"Property","value":"on","observedAt":"2026-11-22T10:11:00.000Z",\#(good)},"#
-        + #""@context":["https://raw.githubusercontent.com/smart-data-models/dataModel.Streetlighting/master/context.jsonld"]}]"#)
+        + #""@context":["https://raw.githubusercontent.com/smart-data-models/dataModel.Streetlighting/master/context.jsonld"]}]"#
+    )
     #expect(
       request.head
         == RequestHead(
@@ -116,7 +124,8 @@ import Testing
     let (text, request) = other.finish()
     #expect(!text.contains("@context"))
     #expect(request.head.contentType == "application/json")
-    let link = #"<https://city.example/c.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json""#
+    let link =
+      #"<https://city.example/c.jsonld>; rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json""#
     #expect(request.head.headers == ["Accept: application/json", "Link: \(link)"])
   }
 
@@ -134,7 +143,8 @@ import Testing
   /// A value of several parts: rows of one time may be cut apart between requests, and no part is taken away.
   @Test mutating func partsOfOneTimeStayTogetherAcrossRequests() throws {
     #expect(format.append(row(4, 0, .double(1.5)), seq: 1, to: &buffer) == .written)
-    #expect(finish(1...1).text.contains(#""activePower":{"type":"Property","value":{"L1":1500},"unitCode":"WTT","#))
+    #expect(
+      finish(1...1).text.contains(#""activePower":{"type":"Property","value":{"L1":1500},"unitCode":"WTT","#))
     #expect(format.append(row(5, 0, .double(2)), seq: 2, to: &buffer) == .written)
     let (text, request) = finish(2...2)
     #expect(text.contains(#""value":{"L1":1500,"L2":2000}"#) && request.items[0].rows == [2])
@@ -161,8 +171,13 @@ import Testing
     #expect(format.append(window(1, 60, mean: 101), seq: 2, to: &buffer) == .written)
     #expect(format.append(row(3, 0, .double(270)), seq: 3, to: &buffer) == .written)
     let text = finish(1...3).text
-    func property(_ name: String, _ word: String) -> String { #""\#(name)":{"type":"Property","value":"\#(word)"}"# }
-    let beside = [property("quality", "uncertain"), property("reason", "marked-invalid"), property("timeQuality", "unsynced")]
+    func property(_ name: String, _ word: String) -> String {
+      #""\#(name)":{"type":"Property","value":"\#(word)"}"#
+    }
+    let beside = [
+      property("quality", "uncertain"), property("reason", "marked-invalid"),
+      property("timeQuality", "unsynced"),
+    ]
     #expect(text.contains("Z\"," + beside.joined(separator: ",") + "}"))
     #expect(text.contains(#""value":1.01,"#) && text.contains(property("reason", "out-of-range")))
     #expect(text.contains(#""windDirection":{"type":"Property","value":-90,"#))

@@ -14,10 +14,13 @@ extension ConfigCheck {
     }
     keys.refuse("ack", "\"ack\" is for the json format: an NGSI-LD broker answers as the standard says")
     for key in ["backfill", "backlog"] {
-      keys.refuse(key, "\(quoted(key)) is not for ngsi-ld, whose rows leave in their order: the last one is what counts")
+      keys.refuse(
+        key, "\(quoted(key)) is not for ngsi-ld, whose rows leave in their order: the last one is what counts"
+      )
     }
     if let node = keys.take("format"), entities.isEmpty {
-      log.add(node, "ngsi-ld needs at least one device with an \"entity\", such as {type: AirQualityObserved}")
+      log.add(
+        node, "ngsi-ld needs at least one device with an \"entity\", such as {type: AirQualityObserved}")
     }
     checkLink(&keys, config)
     checkBase(&keys, &url)
@@ -31,14 +34,18 @@ extension ConfigCheck {
     let types = config.entities.map(\.type).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
     let names = types.joined(separator: ", ")
     log.add(
-      node, "one Link header cannot name the contexts of \(names): give a \"context-url\" for all, or \"context: body\"")
+      node,
+      "one Link header cannot name the contexts of \(names): give a \"context-url\" for all, or \"context: body\""
+    )
   }
 
   private func checkBase(_ keys: inout MappingReader, _ url: inout String) {
     guard let node = keys.take("url") else { return }
     if url.contains("?") || url.contains("/ngsi-ld/v1") {
       log.add(
-        node, "\"url\" should be the broker's address alone, such as https://broker.city.example; the gateway adds /ngsi-ld/v1/…")
+        node,
+        "\"url\" should be the broker's address alone, such as https://broker.city.example; the gateway adds /ngsi-ld/v1/…"
+      )
     }
     while url.hasSuffix("/") { url.removeLast() }
   }

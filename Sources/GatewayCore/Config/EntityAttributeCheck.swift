@@ -15,7 +15,8 @@ struct EntityAttributeCheck {
   func read(_ node: ConfigNode?, of use: EntityDesk.Use?, _ subject: Subject) {
     guard let node else { return }
     guard let use else {
-      return log.add(node, "\"attribute\" needs an \"entity\" at the device, such as {type: AirQualityObserved}")
+      return log.add(
+        node, "\"attribute\" needs an \"entity\" at the device, such as {type: AirQualityObserved}")
     }
     guard let draft = use.draft else { return }
     var value: ConfigNode?
@@ -30,7 +31,8 @@ struct EntityAttributeCheck {
       nameNode = name
     }
     guard let words = nameNode.text else {
-      return log.add(node, "\"attribute\" should be the name of an attribute, or {name: …}, not \(node.summary)")
+      return log.add(
+        node, "\"attribute\" should be the name of an attribute, or {name: …}, not \(node.summary)")
     }
     let pieces = words.split(separator: ".", maxSplits: 1).map(String.init)
     guard let attribute = desk.attribute(pieces.first ?? "", of: draft.model, at: nameNode) else { return }
@@ -72,7 +74,8 @@ struct EntityAttributeCheck {
     guard let unit = subject.unit else {
       if units == ["C62"] && attribute.range != 0...1 { return }
       let advice =
-        units == ["C62"] ? "is a share from 0 to 1: the point should say \"unit: P1\" (per cent) or C62"
+        units == ["C62"]
+        ? "is a share from 0 to 1: the point should say \"unit: P1\" (per cent) or C62"
         : "is in \(alternatives(units)): the point should say its \"unit\""
       return log.add(node, "\(what) \(advice)")
     }
@@ -95,7 +98,9 @@ struct EntityAttributeCheck {
     guard subject.window != .raw else { return .last }
     if attribute.statistic == .sum && subject.kind == .counter {
       log.add(
-        node, "\(quoted(attribute.name)) counts within the period, and a counter counts for ever: say which \"value\"")
+        node,
+        "\(quoted(attribute.name)) counts within the period, and a counter counts for ever: say which \"value\""
+      )
     }
     switch attribute.form {
     case .flag, .word, .text, .angle: return .last
@@ -105,7 +110,8 @@ struct EntityAttributeCheck {
       let name = attribute.name
       log.add(
         node,
-        "decibels have no mean: \(quoted(name)) needs \"window: raw\", or {name: \(name), value: last} (or max)")
+        "decibels have no mean: \(quoted(name)) needs \"window: raw\", or {name: \(name), value: last} (or max)"
+      )
     }
     return attribute.statistic ?? .last
   }

@@ -88,7 +88,9 @@ final class EntityDesk {
     for other in drafts.dropFirst() {
       if other.config.type != whole.type {
         let place = "line \(first.node.line)"
-        log.add(other.node, "entity \(quoted(whole.id)) is a \(whole.type) in \(place), and one entity has one type")
+        log.add(
+          other.node, "entity \(quoted(whole.id)) is a \(whole.type) in \(place), and one entity has one type"
+        )
       }
       whole.location = whole.location ?? other.config.location
       whole.fixed += other.config.fixed
@@ -135,10 +137,14 @@ extension ScalarForm<String> {
   static var entityID: Self {
     Self("a URI such as urn:ngsi-ld:Device:d1 of letters, digits and \"-._~:\", 256 at most") { text, _ in
       let scheme = text.prefix { $0 != ":" }
-      let isURI = isName(String(scheme), allowsCapitals: false, others: "+-.") && text.utf8.count > scheme.utf8.count + 1
+      let isURI =
+        isName(String(scheme), allowsCapitals: false, others: "+-.")
+        && text.utf8.count > scheme.utf8.count + 1
       let isPlain = text.utf8.allSatisfy { byte in
         let scalar = Unicode.Scalar(byte)
-        return byte < 0x80 && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "-._~:/".unicodeScalars.contains(scalar))
+        return byte < 0x80
+          && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte)
+            || "-._~:/".unicodeScalars.contains(scalar))
       }
       return isURI && isPlain && text.utf8.count <= 256 ? text : nil
     }

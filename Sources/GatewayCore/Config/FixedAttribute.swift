@@ -24,7 +24,9 @@ struct FixedAttribute {
     case .flag: return keys.read(node, name, .flag).map { .bool($0) }
     case .text: return keys.read(node, name, .plainText).map { .string($0) }
     case .date:
-      return keys.read(node, name, .instant).map { .object(["@type": .string("DateTime"), "@value": .string($0)]) }
+      return keys.read(node, name, .instant).map {
+        .object(["@type": .string("DateTime"), "@value": .string($0)])
+      }
     case .link: return keys.read(node, name, .entityID).map { .string($0) }
     case .word(let words): return keys.read(node, name, .oneOf(words)).map { .string($0) }
     case .links: return list(name, node, .entityID)
@@ -83,9 +85,11 @@ extension ScalarForm<String> {
     Self("a time in UTC such as 2026-11-22T21:00:00Z") { text, _ in
       let pattern = Array("0000-00-00T00:00:00Z".utf8)
       let bytes = Array(text.utf8)
-      let fits = bytes.count == pattern.count && zip(bytes, pattern).allSatisfy { byte, expected in
-        expected == 0x30 ? (0x30...0x39).contains(byte) : byte == expected
-      }
+      let fits =
+        bytes.count == pattern.count
+        && zip(bytes, pattern).allSatisfy { byte, expected in
+          expected == 0x30 ? (0x30...0x39).contains(byte) : byte == expected
+        }
       return fits ? text : nil
     }
   }

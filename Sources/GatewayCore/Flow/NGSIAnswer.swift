@@ -27,7 +27,9 @@ enum NGSIAnswer {
       type = json["type"]?.string.map { String($0.split(separator: "/").last ?? "") } ?? ""
       status = json["status"]?.integer
       let words = [type, json["title"]?.string ?? "", json["detail"]?.string ?? ""].filter { !$0.isEmpty }
-      let line = words.joined(separator: ", ").unicodeScalars.map { $0.value >= 0x20 && $0.value < 0x7F ? $0 : " " }
+      let line = words.joined(separator: ", ").unicodeScalars.map {
+        $0.value >= 0x20 && $0.value < 0x7F ? $0 : " "
+      }
       text = String(String.UnicodeScalarView(line.prefix(200)))
     }
 
@@ -79,7 +81,9 @@ enum NGSIAnswer {
           continue
         }
         // One of its attributes is to blame: which, only smaller requests show.
-        if item.rows.count > 1 || request.rows.count == 1 { return .refused(cause: "status \(answer.status), \(what)") }
+        if item.rows.count > 1 || request.rows.count == 1 {
+          return .refused(cause: "status \(answer.status), \(what)")
+        }
         refused += item.rows.map { RowRefusal(seq: $0, cause: what) }
       }
       guard let cause else { return .accepted }

@@ -10,7 +10,8 @@ package struct EntityConfig: Equatable, Sendable {
   package var attributes: [EntityAttribute]
 
   package init(
-    id: String, type: String, location: Location? = nil, fixed: [String] = [], attributes: [EntityAttribute] = []
+    id: String, type: String, location: Location? = nil, fixed: [String] = [],
+    attributes: [EntityAttribute] = []
   ) {
     self.id = id
     self.type = type
@@ -33,7 +34,8 @@ package struct EntityAttribute: Equatable, Sendable {
   package var words: [Int64: String]
 
   package init(
-    point: String, name: String, part: String? = nil, statistic: Statistic = .mean, words: [Int64: String] = [:]
+    point: String, name: String, part: String? = nil, statistic: Statistic = .mean,
+    words: [Int64: String] = [:]
   ) {
     self.point = point
     self.name = name

@@ -32,7 +32,8 @@ package struct SmartModel: Sendable {
     """
 
   package static let all = [
-    airQualityObserved, noiseLevelObserved, weatherObserved, trafficFlowObserved, waterObserved, floodMonitoring,
+    airQualityObserved, noiseLevelObserved, weatherObserved, trafficFlowObserved, waterObserved,
+    floodMonitoring,
     streetlight, streetlightControlCabinet, acMeasurement, threePhaseAcMeasurement, device, deviceMeasurement,
   ]
 

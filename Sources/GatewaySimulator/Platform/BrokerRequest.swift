@@ -22,7 +22,9 @@ enum BrokerRequest {
     try check(request, tenant)
     let isLinked = request.header("Content-Type") == "application/json"
     let parsed = request.body.withBytes { bytes in try? JSONValue(parsing: bytes) }
-    guard let list = parsed?.array, !list.isEmpty else { throw Problem(text: "the body is no list of entities") }
+    guard let list = parsed?.array, !list.isEmpty else {
+      throw Problem(text: "the body is no list of entities")
+    }
     var entities: [Entity] = []
     for json in list {
       let entity = try entity(json, isLinked: isLinked)
@@ -51,7 +53,9 @@ enum BrokerRequest {
     guard let members = json.object, let id = members["id"]?.string, members["type"]?.string != nil else {
       throw Problem(text: "an entity without id and type")
     }
-    guard id.contains(":"), !id.contains(" "), id.utf8.count <= 256 else { throw Problem(text: "the id \(id)") }
+    guard id.contains(":"), !id.contains(" "), id.utf8.count <= 256 else {
+      throw Problem(text: "the id \(id)")
+    }
     guard (members["@context"] != nil) != isLinked else { throw Problem(text: "@context and Link") }
     var entity = Entity(id: id)
     for (name, value) in members.sorted(by: { $0.key < $1.key })
@@ -64,7 +68,8 @@ enum BrokerRequest {
   /// nil where it does not say when it was observed.
   private static func attribute(_ name: String, _ json: JSONValue) throws(Problem) -> Attribute? {
     let plain = name.utf8.allSatisfy { byte in
-      Unicode.Scalar(byte).properties.isAlphabetic || (0x30...0x39).contains(byte) || byte == UInt8(ascii: "_")
+      Unicode.Scalar(byte).properties.isAlphabetic || (0x30...0x39).contains(byte)
+        || byte == UInt8(ascii: "_")
     }
     guard plain else { throw Problem(text: "the name \(name)") }
     switch json["type"]?.string {

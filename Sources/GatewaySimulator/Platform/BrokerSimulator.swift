@@ -1,4 +1,4 @@
-internal import GatewayCore
+package import GatewayCore
 package import GatewaySystem
 internal import Synchronization
 
@@ -10,7 +10,7 @@ package final class BrokerSimulator: Sendable {
     /// ETSI GS CIM 009: 207 with `success` and `errors`.
     case standard
     /// Sometimes an id in both lists: instances were merged.
-    case orionLD
+    case orionLD = "orion-ld"
     /// `errors` with `id` and `ProblemDetails`; where all failed under 400 or 503, without `success`.
     case scorpio
     /// Errors of `type` and `title` alone.
@@ -18,6 +18,7 @@ package final class BrokerSimulator: Sendable {
   }
 
   package struct Options: Sendable {
+    package var listen = ListenAddress(port: 0)
     package var manner = Manner.standard
     package var tenant: String?
     /// Requests that are stored and then not answered.
@@ -53,6 +54,15 @@ package final class BrokerSimulator: Sendable {
     /// What no request may look like; always a bug of the sender.
     package var violations: [String] = []
     var entities: Set<String> = []
+
+    package var json: JSONValue {
+      .object([
+        "requests": .count(UInt64(requests)), "lostAnswers": .count(UInt64(lostAnswers)),
+        "observations": .count(UInt64(history.count)),
+        "received": .count(UInt64(history.values.reduce(0, +))),
+        "violations": .array(violations.map { .string($0) }),
+      ])
+    }
   }
 
   package let address: ListenAddress
@@ -61,7 +71,7 @@ package final class BrokerSimulator: Sendable {
 
   package init(_ options: Options = Options()) throws(SystemError) {
     service = BrokerService(options)
-    server = try HTTPServer(ListenAddress(port: 0), service: service)
+    server = try HTTPServer(options.listen, service: service)
     address = server.address
   }
 

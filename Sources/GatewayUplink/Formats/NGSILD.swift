@@ -43,7 +43,9 @@ package final class NGSILD: BatchFormat {
 
   package func use(_ catalogue: Catalogue) {
     plans = catalogue.points.map { point in
-      mapping[point.name].flatMap { AttributePlan($0.attribute, $0.config, attributes[$0.attribute].facts, point) }
+      mapping[point.name].flatMap {
+        AttributePlan($0.attribute, $0.config, attributes[$0.attribute].facts, point)
+      }
     }
   }
 
@@ -66,7 +68,8 @@ package final class NGSILD: BatchFormat {
     value.append(to: &buffer)
     draft.add(
       plan.attribute, of: attribute.entity, seq, row,
-      EntityDraft.Piece(part: plan.part, text: start..<buffer.count, unit: plan.unit, status: plan.status(of: row, value)))
+      EntityDraft.Piece(
+        part: plan.part, text: start..<buffer.count, unit: plan.unit, status: plan.status(of: row, value)))
     buffer.append(zeros: attribute.size)
     return .written
   }

@@ -89,25 +89,25 @@ struct AttributePlan {
   init?(_ attribute: Int, _ config: EntityAttribute, _ facts: SmartAttribute, _ point: PointDescription) {
     (self.attribute, self.config, self.facts) = (attribute, config, facts)
     part = config.part
+    guard let found = Self.conversion(of: point.unit, facts) else { return nil }
+    (unit, conversion) = found
+  }
+
+  /// The unit that is sent, and how it is reached.
+  private static func conversion(
+    of unit: String?, _ facts: SmartAttribute
+  ) -> (unit: String?, conversion: UnitConversion)? {
     switch facts.form {
-    case .flag, .word, .text:
-      unit = nil
-      conversion = UnitConversion()
-    default:
-      guard let own = point.unit, let units = facts.units, !units.isEmpty else {
-        unit = point.unit ?? facts.units?.first
-        conversion = UnitConversion()
-        return
-      }
-      if units.contains(own) {
-        unit = own
-        conversion = UnitConversion()
-        return
-      }
-      guard let found = units.lazy.compactMap({ other in UnitConversion(from: own, to: other).map { (other, $0) } }).first
-      else { return nil }
-      (unit, conversion) = found
+    case .flag, .word, .text: return (nil, UnitConversion())
+    default: break
     }
+    guard let units = facts.units, !units.isEmpty else { return (unit, UnitConversion()) }
+    guard let unit else { return (units == ["C62"] ? "C62" : nil, UnitConversion()) }
+    if units.contains(unit) { return (unit, UnitConversion()) }
+    for other in units {
+      if let conversion = UnitConversion(from: unit, to: other) { return (other, conversion) }
+    }
+    return nil
   }
 
   enum Content {

@@ -7,14 +7,16 @@ import Testing
   private let request = DeliveryRequest(
     rows: 1...6, stream: StreamID(bits: 1),
     items: [
-      BatchItem(name: "urn:a", rows: [1, 3]), BatchItem(name: "urn:b", rows: [2]), BatchItem(name: "urn:c", rows: [5]),
+      BatchItem(name: "urn:a", rows: [1, 3]), BatchItem(name: "urn:b", rows: [2]),
+      BatchItem(name: "urn:c", rows: [5]),
     ])
 
   private func judge(
     _ status: Int, _ body: String = "", type: String = "application/json", _ request: DeliveryRequest? = nil
   ) -> DeliveryVerdict {
     DeliveryPolicy.judge(
-      .answer(DeliveryAnswer(status: status, contentType: type, body: Array(body.utf8))), request ?? self.request,
+      .answer(DeliveryAnswer(status: status, contentType: type, body: Array(body.utf8))),
+      request ?? self.request,
       at: DestinationConfig(name: "broker", url: "", format: .ngsi(NGSIConfig())))
   }
 
@@ -28,7 +30,8 @@ import Testing
 
   private func error(_ id: String, _ type: String, _ status: Int? = nil) -> String {
     let tail = status.map { #","status":\#($0)"# } ?? ""
-    return #"{"entityId":"\#(id)","error":{"type":"https://uri.etsi.org/ngsi-ld/errors/\#(type)","title":"t"\#(tail)}}"#
+    return
+      #"{"entityId":"\#(id)","error":{"type":"https://uri.etsi.org/ngsi-ld/errors/\#(type)","title":"t"\#(tail)}}"#
   }
 
   private func result(_ success: [String], _ errors: [String]) -> String {
@@ -51,28 +54,32 @@ import Testing
     #expect(some.refused == [] && some.again == [2, 5])
     // Nothing stored: all stays as it is.
     #expect(trouble(judge(207, result([], [error("urn:a", "LdContextNotAvailable")]))) == .busy)
-    #expect(trouble(judge(207, "")) == .misconfigured && trouble(judge(207, #"{"ok":true}"#)) == .misconfigured)
+    #expect(
+      trouble(judge(207, "")) == .misconfigured && trouble(judge(207, #"{"ok":true}"#)) == .misconfigured)
   }
 
   @Test func whatIsRefusedForEverGoesAside() throws {
     let bad = result(["urn:a", "urn:c"], [error("urn:b", "BadRequestData", 400)])
-    let parts = try #require(parts(judge(207, bad)))
-    #expect(parts.refused == [2] && parts.again == [])
+    let aside = try #require(parts(judge(207, bad)))
+    #expect(aside.refused == [2] && aside.again == [])
     guard case .partly(let refused, _, _) = judge(207, bad) else { return }
     #expect(refused[0].cause == "urn:b: BadRequestData, t")
     // Stellio gives no status; another's status is enough.
-    #expect(self.parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "BadRequestData")])))?.refused == [2])
-    #expect(self.parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "Whatever", 409)])))?.refused == [2])
-    #expect(self.parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "Whatever", 403)])))?.again == [2])
+    #expect(
+      parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "BadRequestData")])))?.refused == [2])
+    #expect(parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "Whatever", 409)])))?.refused == [2])
+    #expect(parts(judge(207, result(["urn:a", "urn:c"], [error("urn:b", "Whatever", 403)])))?.again == [2])
   }
 
   @Test func anEntityOfSeveralRowsIsHalved() {
     // Which of its attributes is to blame shows in smaller requests; a row alone is the one.
-    guard case .refused = judge(207, result(["urn:b", "urn:c"], [error("urn:a", "BadRequestData", 400)])) else {
+    guard case .refused = judge(207, result(["urn:b", "urn:c"], [error("urn:a", "BadRequestData", 400)]))
+    else {
       Issue.record("not halved")
       return
     }
-    let one = DeliveryRequest(rows: 7...7, stream: StreamID(bits: 1), items: [BatchItem(name: "urn:a", rows: [7])])
+    let one = DeliveryRequest(
+      rows: 7...7, stream: StreamID(bits: 1), items: [BatchItem(name: "urn:a", rows: [7])])
     let verdict = judge(207, result([], [error("urn:a", "BadRequestData", 400)]), one)
     #expect(verdict == .refused(cause: "status 207, urn:a: BadRequestData, t"))
   }
@@ -91,9 +98,10 @@ import Testing
     }
     let all = ["urn:a", "urn:b", "urn:c"].map { own($0, "InternalError", 503) }.joined(separator: ",")
     #expect(trouble(judge(503, #"{"errors":[\#(all)]}"#)) == .busy)
-    let mixed = #"{"success":["urn:a"],"errors":[\#(own("urn:b", "BadRequestData", 400)),\#(own("urn:c", "InternalError", 500))]}"#
-    let parts = try #require(parts(judge(207, mixed)))
-    #expect(parts.refused == [2] && parts.again == [5])
+    let mixed =
+      #"{"success":["urn:a"],"errors":[\#(own("urn:b", "BadRequestData", 400)),\#(own("urn:c", "InternalError", 500))]}"#
+    let some = try #require(parts(judge(207, mixed)))
+    #expect(some.refused == [2] && some.again == [5])
     let bad = ["urn:a", "urn:b", "urn:c"].map { own($0, "BadRequestData", 400) }.joined(separator: ",")
     guard case .refused = judge(400, #"{"errors":[\#(bad)]}"#) else {
       Issue.record("not refused")
