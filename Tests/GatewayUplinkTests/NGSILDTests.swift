@@ -41,16 +41,28 @@ import Testing
         ]),
     ])
 
-  private let format: any BatchFormat
-  private var buffer = ByteBuffer()
+  /// A format with its buffer.
+  private final class Desk {
+    let format: any BatchFormat
+    private var buffer = ByteBuffer()
 
-  init() { self.init(Self.config) }
+    init(_ config: NGSIConfig = NGSILDTests.config) {
+      format = DestinationConfig(name: "b", url: "", format: .ngsi(config)).makeFormat(gateway: "c")
+      format.use(Catalogue(points: NGSILDTests.points))
+      format.begin(&buffer)
+    }
 
-  private init(_ config: NGSIConfig) {
-    format = DestinationConfig(name: "b", url: "", format: .ngsi(config)).makeFormat(gateway: "c")
-    format.use(Catalogue(points: Self.points))
-    format.begin(&buffer)
+    func append(_ row: Row, _ seq: UInt64) -> RowFate { format.append(row, seq: seq, to: &buffer) }
+
+    func finish(_ rows: ClosedRange<UInt64> = 1...9) -> (text: String, request: FinishedRequest) {
+      let request = format.finish(&buffer, rows: rows)
+      let text = buffer.withBytes { String(decoding: $0[request.start...], as: UTF8.self) }
+      format.begin(&buffer)
+      return (text, request)
+    }
   }
+
+  private let desk = Desk()
 
   /// 2026-11-22T10:10:00Z and so many seconds.
   private func row(
@@ -74,21 +86,12 @@ import Testing
     return row
   }
 
-  private mutating func finish(_ rows: ClosedRange<UInt64> = 1...9) -> (
-    text: String, request: FinishedRequest
-  ) {
-    let request = format.finish(&buffer, rows: rows)
-    let text = buffer.withBytes { String(decoding: $0[request.start...], as: UTF8.self) }
-    format.begin(&buffer)
-    return (text, request)
-  }
-
-  @Test mutating func aRequestIsTheStandards() throws {
-    #expect(format.append(row(0, 0, .double(21.5)), seq: 1, to: &buffer) == .written)
-    #expect(format.append(window(1, 60, mean: 56.3), seq: 2, to: &buffer) == .written)
-    #expect(format.append(row(2, 60, .double(1)), seq: 3, to: &buffer) == .left)
-    #expect(format.append(row(6, 60, .unsigned(1)), seq: 4, to: &buffer) == .written)
-    let (text, request) = finish()
+  @Test func aRequestIsTheStandards() throws {
+    #expect(desk.append(row(0, 0, .double(21.5)), 1) == .written)
+    #expect(desk.append(window(1, 60, mean: 56.3), 2) == .written)
+    #expect(desk.append(row(2, 60, .double(1)), 3) == .left)
+    #expect(desk.append(row(6, 60, .unsigned(1)), 4) == .written)
+    let (text, request) = desk.finish()
     let good = #""quality":{"type":"Property","value":"good"}"#
     #expect(
       text == #"[{"id":"urn:ngsi-ld:AirQualityObserved:c:aq","type":"AirQualityObserved","#
@@ -119,8 +122,8 @@ import Testing
   @Test func oneLinkHeaderNamesTheContextForAll() throws {
     var config = Self.config
     (config.context, config.contextURL, config.tenant) = (.link, "https://city.example/c.jsonld", nil)
-    var other = NGSILDTests(config)
-    #expect(other.format.append(row(0, 0, .double(1)), seq: 1, to: &other.buffer) == .written)
+    let other = Desk(config)
+    #expect(other.append(row(0, 0, .double(1)), 1) == .written)
     let (text, request) = other.finish()
     #expect(!text.contains("@context"))
     #expect(request.head.contentType == "application/json")
@@ -129,48 +132,49 @@ import Testing
     #expect(request.head.headers == ["Accept: application/json", "Link: \(link)"])
   }
 
-  @Test mutating func anAttributeGoesOnceInARequestItsOldestFirst() throws {
-    #expect(format.append(row(0, 0, .double(1)), seq: 1, to: &buffer) == .written)
+  @Test func anAttributeGoesOnceInARequestItsOldestFirst() throws {
+    #expect(desk.append(row(0, 0, .double(1)), 1) == .written)
     // Another attribute may have another time.
-    #expect(format.append(row(3, 5, .double(1)), seq: 2, to: &buffer) == .written)
-    #expect(format.append(row(0, 10, .double(2)), seq: 3, to: &buffer) == .next)
-    let (text, request) = finish(1...2)
+    #expect(desk.append(row(3, 5, .double(1)), 2) == .written)
+    #expect(desk.append(row(0, 10, .double(2)), 3) == .next)
+    let (text, request) = desk.finish(1...2)
     #expect(request.items[0].rows == [1, 2] && !text.contains("10:10:10"))
-    #expect(format.append(row(0, 10, .double(2)), seq: 3, to: &buffer) == .written)
-    #expect(finish(3...3).text.contains(#""no2":{"type":"Property","value":2,"#))
+    #expect(desk.append(row(0, 10, .double(2)), 3) == .written)
+    #expect(desk.finish(3...3).text.contains(#""no2":{"type":"Property","value":2,"#))
   }
 
   /// A value of several parts: rows of one time may be cut apart between requests, and no part is taken away.
-  @Test mutating func partsOfOneTimeStayTogetherAcrossRequests() throws {
-    #expect(format.append(row(4, 0, .double(1.5)), seq: 1, to: &buffer) == .written)
+  @Test func partsOfOneTimeStayTogetherAcrossRequests() throws {
+    #expect(desk.append(row(4, 0, .double(1.5)), 1) == .written)
     #expect(
-      finish(1...1).text.contains(#""activePower":{"type":"Property","value":{"L1":1500},"unitCode":"WTT","#))
-    #expect(format.append(row(5, 0, .double(2)), seq: 2, to: &buffer) == .written)
-    let (text, request) = finish(2...2)
+      desk.finish(1...1).text.contains(
+        #""activePower":{"type":"Property","value":{"L1":1500},"unitCode":"WTT","#))
+    #expect(desk.append(row(5, 0, .double(2)), 2) == .written)
+    let (text, request) = desk.finish(2...2)
     #expect(text.contains(#""value":{"L1":1500,"L2":2000}"#) && request.items[0].rows == [2])
-    #expect(format.append(row(4, 10, .double(3)), seq: 3, to: &buffer) == .written)
-    #expect(format.append(row(4, 10, .double(3)), seq: 4, to: &buffer) == .next)
-    #expect(format.append(row(5, 20, .double(3)), seq: 4, to: &buffer) == .next)
-    #expect(format.append(row(5, 10, .double(4)), seq: 4, to: &buffer) == .written)
-    #expect(finish(3...4).text.contains(#""value":{"L1":3000,"L2":4000}"#))
+    #expect(desk.append(row(4, 10, .double(3)), 3) == .written)
+    #expect(desk.append(row(4, 10, .double(3)), 4) == .next)
+    #expect(desk.append(row(5, 20, .double(3)), 4) == .next)
+    #expect(desk.append(row(5, 10, .double(4)), 4) == .written)
+    #expect(desk.finish(3...4).text.contains(#""value":{"L1":3000,"L2":4000}"#))
   }
 
-  @Test mutating func whatHasNoValueIsNotSent() throws {
-    #expect(format.append(row(0, 0, nil, quality: .bad, reason: .timeout), seq: 1, to: &buffer) == .left)
-    #expect(format.append(window(1, 60, mean: 0, count: 0), seq: 2, to: &buffer) == .left)
+  @Test func whatHasNoValueIsNotSent() throws {
+    #expect(desk.append(row(0, 0, nil, quality: .bad, reason: .timeout), 1) == .left)
+    #expect(desk.append(window(1, 60, mean: 0, count: 0), 2) == .left)
     // A number that means nothing.
-    #expect(format.append(row(6, 0, .unsigned(7)), seq: 3, to: &buffer) == .left)
-    #expect(format.append(row(7, 0, .unsigned(7)), seq: 4, to: &buffer) == .unknown)
-    #expect(finish(1...4).request.items.isEmpty)
+    #expect(desk.append(row(6, 0, .unsigned(7)), 3) == .left)
+    #expect(desk.append(row(7, 0, .unsigned(7)), 4) == .unknown)
+    #expect(desk.finish(1...4).request.items.isEmpty)
   }
 
-  @Test mutating func whatIsNotGoodSaysSo() throws {
+  @Test func whatIsNotGoodSaysSo() throws {
     let doubtful = row(0, 0, .double(3), quality: .uncertain, reason: .markedInvalid, time: .unsynced)
-    #expect(format.append(doubtful, seq: 1, to: &buffer) == .written)
+    #expect(desk.append(doubtful, 1) == .written)
     // 101 % is not hidden, and no share.
-    #expect(format.append(window(1, 60, mean: 101), seq: 2, to: &buffer) == .written)
-    #expect(format.append(row(3, 0, .double(270)), seq: 3, to: &buffer) == .written)
-    let text = finish(1...3).text
+    #expect(desk.append(window(1, 60, mean: 101), 2) == .written)
+    #expect(desk.append(row(3, 0, .double(270)), 3) == .written)
+    let text = desk.finish(1...3).text
     func property(_ name: String, _ word: String) -> String {
       #""\#(name)":{"type":"Property","value":"\#(word)"}"#
     }
@@ -184,13 +188,13 @@ import Testing
   }
 
   @Test func aPointWhoseUnitWasAnotherIsNotSentAsIfItFitted() {
-    var other = NGSILDTests(Self.config)
+    let other = Desk()
     var points = Self.points
     points[0].unit = "CEL"
     points[1].unit = "C62"
     other.format.use(Catalogue(points: points))
-    #expect(other.format.append(row(0, 0, .double(1)), seq: 1, to: &other.buffer) == .left)
-    #expect(other.format.append(window(1, 0, mean: 0.5), seq: 2, to: &other.buffer) == .written)
+    #expect(other.append(row(0, 0, .double(1)), 1) == .left)
+    #expect(other.append(window(1, 0, mean: 0.5), 2) == .written)
     #expect(other.finish().text.contains(#""value":0.5,"unitCode":"C62""#))
   }
 }
