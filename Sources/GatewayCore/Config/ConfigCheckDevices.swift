@@ -123,13 +123,9 @@ extension ConfigCheck {
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      let attribute = keys.take("attribute")
-      let point = point(&keys, name.name, kind, frame, sampling)
-      EntityAttributeCheck(desk: entities, log: log).read(
-        attribute, of: entity,
-        EntityAttributeCheck.Subject(
-          point: "\(device).\(point.name)", unit: point.unit, kind: point.kind, window: point.window))
-      return point
+      return point(&keys, name.name, kind, frame, sampling) { node, point in
+        EntityAttributeCheck(desk: entities, log: log).read(node, of: entity, point, of: device)
+      }
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points
@@ -137,16 +133,19 @@ extension ConfigCheck {
 
   private func point(
     _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
-    _ sampling: Sampling
+    _ sampling: Sampling, _ checkAttribute: (ConfigNode?, PointConfig) -> Void
   ) -> PointConfig {
     let place = place(&keys, kind, frame)
     let unit = keys.optional("unit", Self.unitCode)
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
+    let attribute = keys.take("attribute")
     keys.finish()
-    return PointConfig(
+    let point = PointConfig(
       name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
       functions: sampling.functions)
+    checkAttribute(attribute, point)
+    return point
   }
 
   /// What a point has only one sensible reading as, where the file says nothing.

@@ -18,7 +18,7 @@ extension ConfigCheck {
         key, "\(quoted(key)) is not for ngsi-ld, whose rows leave in their order: the last one is what counts"
       )
     }
-    if let node = keys.take("format"), entities.isEmpty {
+    if let node = keys.take("format"), !self.entities.isMentioned {
       log.add(
         node, "ngsi-ld needs at least one device with an \"entity\", such as {type: AirQualityObserved}")
     }

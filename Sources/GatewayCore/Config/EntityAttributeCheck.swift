@@ -3,16 +3,9 @@ struct EntityAttributeCheck {
   let desk: EntityDesk
   let log: ProblemLog
 
-  /// The point as far as the model cares.
-  struct Subject {
-    /// `device.point`
-    var point: String
-    var unit: String?
-    var kind: PointKind
-    var window: Window
-  }
-
-  func read(_ node: ConfigNode?, of use: EntityDesk.Use?, _ subject: Subject) {
+  func read(
+    _ node: ConfigNode?, of use: EntityDesk.Use?, _ subject: PointConfig, of device: String
+  ) {
     guard let node else { return }
     guard let use else {
       return log.add(
@@ -43,7 +36,8 @@ struct EntityAttributeCheck {
     let mapped = self.words(map, attribute, nameNode)
     draft.config.attributes.append(
       EntityAttribute(
-        point: subject.point, name: attribute.name, part: part.isEmpty ? nil : part, statistic: statistic,
+        point: "\(device).\(subject.name)", name: attribute.name, part: part.isEmpty ? nil : part,
+        statistic: statistic,
         words: mapped))
   }
 
@@ -67,7 +61,7 @@ struct EntityAttributeCheck {
   }
 
   private func checkUnit(
-    _ attribute: SmartAttribute, _ subject: Subject, _ model: SmartModel, _ node: ConfigNode
+    _ attribute: SmartAttribute, _ subject: PointConfig, _ model: SmartModel, _ node: ConfigNode
   ) {
     guard let units = attribute.units, !units.isEmpty else { return }
     let what = "\(quoted(attribute.name)) of \(model.name)"
@@ -84,7 +78,7 @@ struct EntityAttributeCheck {
   }
 
   private func statistic(
-    _ given: ConfigNode?, _ attribute: SmartAttribute, _ subject: Subject, _ node: ConfigNode
+    _ given: ConfigNode?, _ attribute: SmartAttribute, _ subject: PointConfig, _ node: ConfigNode
   ) -> Statistic {
     let form = ScalarForm.word(Statistic.allCases.map { ($0.rawValue, $0) })
     if let given {

@@ -26,12 +26,15 @@ final class EntityDesk {
   var gateway = ""
   var location: Location?
   private var drafts: [Draft] = []
+  /// Some device has an `entity`, right or wrong.
+  private(set) var isMentioned = false
 
   init(_ log: ProblemLog) { self.log = log }
 
   /// nil where the device says nothing.
   func entity(_ reader: MappingReader?, of device: String) -> Use? {
     guard var keys = reader else { return nil }
+    isMentioned = true
     let model = keys.require("type", .word(SmartModel.all.map { ($0.name, $0) }))
     let id = keys.optional("id", .entityID)
     let own = keys.mapping("location").flatMap(ConfigCheck.location)
@@ -89,7 +92,8 @@ final class EntityDesk {
       if other.config.type != whole.type {
         let place = "line \(first.node.line)"
         log.add(
-          other.node, "entity \(quoted(whole.id)) is a \(whole.type) in \(place), and one entity has one type"
+          other.node,
+          "entity \(quoted(whole.id)) has type \(whole.type) in \(place), and one entity has one type"
         )
       }
       whole.location = whole.location ?? other.config.location
@@ -124,10 +128,10 @@ final class EntityDesk {
       let choice = words.isEmpty ? "" : ", one of \(words.joined(separator: ", "))"
       log.add(
         draft.node,
-        "a \(model.name) needs \(quoted(name))\(choice): under \"fixed\", or as the \"attribute\" of a point")
+        "\(model.name) needs \(quoted(name))\(choice): under \"fixed\", or as the \"attribute\" of a point")
     }
     if model.needsLocation && location == nil {
-      log.add(draft.node, "a \(model.name) needs a \"location\", here or under \"gateway\"")
+      log.add(draft.node, "\(model.name) needs a \"location\", here or under \"gateway\"")
     }
   }
 }

@@ -22,9 +22,14 @@ package struct UnitConversion: Equatable, Sendable {
   }
 
   package func apply(_ value: Double) -> Double {
-    let changed = (value + before) * numerator / denominator + after
-    // 293.2 - 273.15 is 20.05 to everybody but a computer.
-    return before == 0 && after == 0 ? changed : (changed * 1e6).rounded() / 1e6
+    self == UnitConversion() ? value : Self.rounded((value + before) * numerator / denominator + after)
+  }
+
+  /// To twelve digits: 293.2 - 273.15 is 20.05 to everybody but a computer.
+  private static func rounded(_ value: Double) -> Double {
+    var power = 1.0
+    while value.magnitude * power < 1e11 && power < 1e22 { power *= 10 }
+    return (value * power).rounded() / power
   }
 
   private struct Unit {
