@@ -43,7 +43,8 @@ import Testing
     let format = DestinationConfig.Format.ngsi(
       NGSIConfig(tenant: options.tenant, entities: [Self.entity("a"), Self.entity("b")]))
     let destination = DestinationConfig(
-      name: "broker", url: broker.url, format: format, usesGzip: false, linger: .milliseconds(1),
+      name: "broker", url: broker.url, format: format, usesGzip: false, maximumReadings: 20,
+      linger: .milliseconds(1),
       timeout: .seconds(60),
       retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
     let quarantine = MemoryQuarantine()
