@@ -18,6 +18,12 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Begins to settle rows as delivered at a destination; without a name at all of them.
   func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows>
 
+  /// The rows that platforms refuse, the oldest first.
+  var quarantine: [QuarantineEntry] { get }
+  /// Queues these again, or forgets them. What went wrong, a sentence each.
+  func retry(_ entries: [QuarantineEntry]) -> [String]
+  func drop(_ entries: [QuarantineEntry]) -> [String]
+
   /// In the order of the configuration.
   var busNames: [String] { get }
   /// nil for a name that no bus has.

@@ -69,6 +69,20 @@ package enum ControlInterface {
       thinned: int
     )
 
+    # value: of a window its mean; cause: what the platform says; retried: it is queued again
+    type QuarantinedRow (
+      destination: string,
+      stream: string,
+      seq: int,
+      point: string,
+      time: string,
+      value: ?float,
+      unit: ?string,
+      quality: string,
+      cause: string,
+      retried: bool
+    )
+
     type StoreUsage (
       capacity: int,
       used: int,
@@ -213,6 +227,14 @@ package enum ControlInterface {
     # Settles rows as delivered, without a name at every destination. refused: rows that are not stored under this
     # stream. Only for root, the daemon's user and the socket's group.
     method MarkDelivered(destination: ?string, runs: []StreamRun) -> (marked: int, refused: int)
+
+    # The rows that platforms refuse for ever; destination and seqs narrow it.
+    method Quarantine(destination: ?string, seqs: ?[]int) -> (rows: []QuarantinedRow)
+
+    # Queues such rows again, or forgets them; they stay counted as quarantined then. problems: a sentence for each row
+    # that stayed as it was. Only for root, the daemon's user and the socket's group.
+    method RetryQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
+    method DropQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
 
     # What there is to know of one bus. The oldest bad frame comes first.
     method DescribeBus(name: string) -> (

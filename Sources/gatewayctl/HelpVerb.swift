@@ -40,6 +40,10 @@ extension Invocation {
           --mark-delivered
                         once the file is complete
           --force       replace a file
+        quarantine      the rows that a platform
+                        refuses, and why
+          show, retry, drop SEQ… or all
+          --destination only what this one refuses
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

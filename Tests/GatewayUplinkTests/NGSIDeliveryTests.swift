@@ -59,7 +59,7 @@ import Testing
     // As often as it takes: a loaded machine is slow.
     for _ in 0..<30 where !queue.waitUntilSettled(UInt64(rows.count)) {}
     #expect(queue.settledThrough == UInt64(rows.count), "\(String(describing: forwarder.status.lastError))")
-    return (broker.books, queue.now, quarantine.rows(of: "broker"))
+    return (broker.books, queue.now, quarantine.rows)
   }
 
   private func observations(_ rounds: Int) -> Set<BrokerSimulator.Observation> {
