@@ -83,7 +83,7 @@ let package = Package(
         "GatewayDaemon", "GatewaySimulator", "GatewayYAML", "CBenchRing", "CModbus",
       ]),
 
-    tests("GatewayCore", ["GatewayCore"]),
+    tests("GatewayCore", ["GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewaySystem", ["GatewaySystem", "GatewayCore", "GatewaySimulator"]),
     tests("GatewayYAML", ["GatewayYAML", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewaySources", ["GatewaySources", "GatewaySystem", "GatewayCore", "GatewaySimulator"]),

@@ -35,7 +35,11 @@ package struct Outbox: ~Copyable {
     let stored = queue.storedThrough
     let newest = queue.pending(through: stored)
     let first = newest?.upperBound == stored ? newest?.lowerBound ?? stored + 1 : stored + 1
-    frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
+    if destination.format.keepsOrder {
+      frontier = queue.pending(from: 1)?.lowerBound ?? first
+    } else {
+      frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
+    }
     live = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier))
     backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue))
   }
@@ -124,7 +128,7 @@ package struct Outbox: ~Copyable {
 
   /// The platform is back: the newest rows go next, where many have piled up.
   private mutating func catchUp() {
-    if let newest = queue.farAhead(of: live.start, by: state.rowLimit) {
+    if !destination.format.keepsOrder, let newest = queue.farAhead(of: live.start, by: state.rowLimit) {
       state.caughtUp(byJumping: true)
       frontier = newest
       live.restart(at: newest)

@@ -10,6 +10,7 @@ internal import Glibc
       switch words.next() {
       case "field": try FieldCommand.run(&words)
       case "platform": try PlatformCommand.run(&words)
+      case "broker": try BrokerCommand.run(&words)
       case "demo": try DemoCommand.run(&words)
       case "audit": try AuditCommand.run(&words)
       case "--help", "-h", "help": printOut(Self.usage)
@@ -26,6 +27,8 @@ internal import Glibc
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
                                 [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]
+           gateway-sim broker [--listen 127.0.0.1:18080] [--manner standard|orion-ld|scorpio|stellio]
+                              [--tenant NAME] [--lost SHARE] [--busy SHARE]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
            gateway-sim audit
 
@@ -46,10 +49,12 @@ internal import Glibc
               With --tls it speaks HTTPS, with certificates made at the start; DIRECTORY gets ca.pem, client.pem and
               client.key. FLAW: none, expired, future, wrong-host, unknown-ca, old-tls. With --client-certificates
               only who shows a certificate is answered.
+    broker    plays an NGSI-LD broker that takes batch upserts: loses answers after storing (--lost), has no time
+              for an entity (--busy), and words its answers as the named one does.
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
     audit     opens each store that standard input names (CAPACITY DIRECTORY) and says in a line of JSON what it
               holds. For Tests/PowerCut; opening writes.
-    Field and platform print their books as one line of JSON when SIGTERM or SIGINT ends them.
+    Field, platform and broker print their books as one line of JSON when SIGTERM or SIGINT ends them.
 
     """
 }

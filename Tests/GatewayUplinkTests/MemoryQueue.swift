@@ -124,7 +124,7 @@ final class MemoryQueue: DeliveryQueue {
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {
     books.withLock { books in
       let range = rows.lowerBound..<rows.upperBound + 1
-      let known = books.deliveredRows.union(books.lostRows)
+      let known = books.deliveredRows.union(books.lostRows).union(books.quarantinedRows)
       if rows.upperBound > books.stored || known.intersection(RangeSet(range)).rowCount > 0 {
         books.violations += 1
       }

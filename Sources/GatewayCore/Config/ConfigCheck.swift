@@ -3,8 +3,15 @@
 /// cannot be read is replaced by a default so that the check goes on, and the result is only used when no
 /// problem was found.
 package struct ConfigCheck {
-  let log = ProblemLog()
+  let log: ProblemLog
   let profiles: Profiles
+  let entities: EntityDesk
+
+  private init(profiles: Profiles) {
+    log = ProblemLog()
+    self.profiles = profiles
+    entities = EntityDesk(log)
+  }
 
   /// `file` is only repeated in the problems. `profiles` are those that `root` asks for.
   package static func check(
@@ -22,8 +29,9 @@ package struct ConfigCheck {
     let store = keys.mapping("store").map(self.store) ?? StoreConfig()
     let defaults = keys.mapping("defaults").map(self.defaults) ?? Sampling()
     let buses = self.buses(keys.list("buses"))
+    (entities.gateway, entities.location) = (id, location)
     let devices = self.devices(keys.list("devices"), on: buses, defaults)
-    let destinations = self.destinations(keys.list("destinations"))
+    let destinations = self.destinations(keys.list("destinations"), entities.finish())
     keys.finish()
     return GatewayConfig(
       id: id, location: location, store: store, buses: buses.compactMap(\.config), devices: devices,
@@ -33,7 +41,7 @@ package struct ConfigCheck {
   private func gateway(_ node: ConfigNode) -> (id: String, location: Location?) {
     var keys = MappingReader(node, "\"gateway\"", log)
     let id = keys.require("id", Self.identifier) ?? ""
-    let location = keys.mapping("location").flatMap(self.location)
+    let location = keys.mapping("location").flatMap(Self.location)
     keys.finish()
     return (id, location)
   }
@@ -52,7 +60,7 @@ package struct ConfigCheck {
     isName(text, allowsCapitals: false, others: "-")
   }
 
-  private func location(_ reader: MappingReader) -> Location? {
+  static func location(_ reader: MappingReader) -> Location? {
     var keys = reader
     let longitude = keys.require("longitude", .number(-180...180, "degrees from -180 to 180"))
     let latitude = keys.require("latitude", .number(-90...90, "degrees from -90 to 90"))

@@ -3,7 +3,7 @@ extension ConfigCheck {
   /// Each destination has a place of its own in the ledger.
   private static let mostDestinations = 16
 
-  func destinations(_ nodes: [ConfigNode]) -> [DestinationConfig] {
+  func destinations(_ nodes: [ConfigNode], _ entities: [EntityConfig]) -> [DestinationConfig] {
     if nodes.count > Self.mostDestinations {
       let sentence = "there are \(nodes.count) destinations; \(Self.mostDestinations) are possible"
       log.add(nodes[Self.mostDestinations], sentence)
@@ -13,16 +13,18 @@ extension ConfigCheck {
       var keys = MappingReader(node, "a destination", log)
       let name = keys.requireName()
       names.append(name)
-      return destination(&keys, name.name)
+      return destination(&keys, name.name, entities)
     }
     reportRepeated(names, "the destinations")
     return destinations
   }
 
-  private func destination(_ keys: inout MappingReader, _ name: String) -> DestinationConfig {
+  private func destination(
+    _ keys: inout MappingReader, _ name: String, _ entities: [EntityConfig]
+  ) -> DestinationConfig {
     let allowsPlain = keys.optional("insecure", .flag) ?? false
     var destination = DestinationConfig(name: name, url: url(&keys, "url", allowsPlain: allowsPlain))
-    destination.format = format(&keys) ?? .json
+    destination.format = format(&keys, &destination.url, entities) ?? .json
     destination.authentication =
       keys.mapping("auth").map { authentication($0, allowsPlain: allowsPlain) } ?? .none
     destination.acknowledgement =
@@ -73,7 +75,9 @@ extension ConfigCheck {
   }
 
   /// nil where it cannot be read, which was said.
-  private func format(_ keys: inout MappingReader) -> DestinationConfig.Format? {
+  private func format(
+    _ keys: inout MappingReader, _ url: inout String, _ entities: [EntityConfig]
+  ) -> DestinationConfig.Format? {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
     let node = keys.take("format")
     let word = node.flatMap { keys.read($0, "format", .word(words.map { ($0, $0) })) }
@@ -82,10 +86,11 @@ extension ConfigCheck {
     }
     switch word {
     case "influx": return influx(&keys).map { .influx($0) }
+    case "ngsi-ld": return .ngsi(ngsi(&keys, entities, &url))
     case "thingsboard": return thingsBoard(&keys).map { .thingsboard($0) }
     case .some(let word) where word != "json":
       if let node {
-        log.add(node, Self.unavailable("format", word, speaks: "json, influx and thingsboard"))
+        log.add(node, Self.unavailable("format", word, speaks: "json, ngsi-ld, influx and thingsboard"))
       }
       return nil
     default: return .json
@@ -94,7 +99,10 @@ extension ConfigCheck {
 
   /// What has to go together with the format.
   private func check(_ destination: inout DestinationConfig, keys: inout MappingReader) {
-    if destination.format == .json { return }
+    switch destination.format {
+    case .json, .ngsi: return
+    case .influx, .thingsboard: break
+    }
     if destination.acknowledgement == .echo, let node = keys.take("ack") {
       log.add(node, "\"ack: echo\" is for \"format: json\"; other platforms answer with a status")
     }

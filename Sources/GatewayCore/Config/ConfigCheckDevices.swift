@@ -64,10 +64,11 @@ extension ConfigCheck {
     _ = keys.take("only")
     let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown) : nil
     device.frame = frame?.config
+    let entity = entities.entity(keys.mapping("entity"), of: name)
     let sampling = defaults.overridden(by: &keys)
     if kind != .field { keys.refuse("frame", "\"frame\" is for devices on a serial bus") }
     if !isUnknown { _ = keys.require("points") }
-    device.points = points(keys.list("points"), of: name, kind, frame, sampling)
+    device.points = points(keys.list("points"), of: name, kind, frame, sampling, entity)
     if kind == .register { checkWidths(device, keys.node) }
     keys.finish()
     return device
@@ -115,14 +116,16 @@ extension ConfigCheck {
   /// A full name has 127 bytes at most, since each of its halves has 63.
   private func points(
     _ nodes: [ConfigNode], of device: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
-    _ sampling: Sampling
+    _ sampling: Sampling, _ entity: EntityDesk.Use?
   ) -> [PointConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let points = nodes.map { node in
       var keys = MappingReader(node, "a point", log)
       let name = keys.requireName()
       names.append(name)
-      return point(&keys, name.name, kind, frame, sampling)
+      return point(&keys, name.name, kind, frame, sampling) { node, point in
+        EntityAttributeCheck(desk: entities, log: log).read(node, of: entity, point, of: device)
+      }
     }
     reportRepeated(names, "the points of device \(quoted(device))")
     return points
@@ -130,16 +133,19 @@ extension ConfigCheck {
 
   private func point(
     _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
-    _ sampling: Sampling
+    _ sampling: Sampling, _ checkAttribute: (ConfigNode?, PointConfig) -> Void
   ) -> PointConfig {
     let place = place(&keys, kind, frame)
     let unit = keys.optional("unit", Self.unitCode)
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
+    let attribute = keys.take("attribute")
     keys.finish()
-    return PointConfig(
+    let point = PointConfig(
       name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
       functions: sampling.functions)
+    checkAttribute(attribute, point)
+    return point
   }
 
   /// What a point has only one sensible reading as, where the file says nothing.

@@ -246,6 +246,16 @@ package struct DestinationConfig: Equatable, Sendable {
     case json
     case influx(InfluxConfig)
     case thingsboard(ThingsBoardConfig)
+    /// Entities for an NGSI-LD broker; the URL is the broker's base.
+    case ngsi(NGSIConfig)
+
+    /// What came last is what the platform shows: rows must leave in their order.
+    package var keepsOrder: Bool {
+      switch self {
+      case .json, .influx, .thingsboard: false
+      case .ngsi: true
+      }
+    }
   }
 
   package enum Acknowledgement: Equatable, Sendable {

@@ -87,11 +87,28 @@ struct ProfileCheck {
       keys.refuse(key, "\(quoted(key)) is the device's own and does not belong in a profile")
     }
     for key in Self.deviceKeys { _ = keys.take(key) }
+    checkEntities(keys.take("entities"), of: profile, name)
     if let points = keys.require("points"), points.elements?.isEmpty ?? false {
       log.add(points, "\"points\" should be a list of at least one point")
     }
     keys.finish()
     return bus
+  }
+
+  /// `entities` says for each model what the points are in it.
+  private func checkEntities(_ node: ConfigNode?, of profile: ConfigNode, _ name: String) {
+    let points = profile["points"]?.elements?.compactMap { $0["name"]?.text } ?? []
+    for (key, mapping) in node?.entries ?? [] {
+      let models = SmartModel.all.map(\.name)
+      if !models.contains(key.text ?? "") {
+        let near = suggestion(nearestWord(to: key.text ?? "", in: models))
+        log.add(key, "there is no model \(key.summary)\(near)")
+      }
+      for (point, _) in mapping.entries where !points.contains(point.text ?? "") {
+        let near = suggestion(nearestWord(to: point.text ?? "", in: points))
+        log.add(point, "profile \(quoted(name)) has no point \(point.summary)\(near)")
+      }
+    }
   }
 
   /// nil where the device's list is none, which is reported where lists are read.
@@ -101,10 +118,14 @@ struct ProfileCheck {
     guard var own = (device["points"] ?? ConfigNode(.sequence([]), at: device)).elements else { return nil }
     let chosen = only(device, offered.compactMap { $0["name"]?.text }, name)
     let stated = Self.samplingKeys.filter { device[$0] != nil }
+    let mapping = device["entity"]?["type"]?.text.flatMap { profile["entities"]?[$0] }
     var points: [ConfigNode] = []
     for point in offered {
       let pointName = point["name"]?.text
-      let inherited = point.entries.filter { !stated.contains($0.key.text ?? "") }
+      var inherited = point.entries.filter { !stated.contains($0.key.text ?? "") }
+      if let attribute = pointName.flatMap({ mapping?[$0] }) {
+        inherited.append((ConfigNode(.scalar("attribute", isPlain: true), at: attribute), attribute))
+      }
       if let pointName, let place = own.firstIndex(where: { $0["name"]?.text == pointName }) {
         points.append(own.remove(at: place).completed(by: inherited))
       } else if chosen?.contains(pointName ?? "") ?? true {

@@ -16,7 +16,8 @@ extension DestinationConfig.Format {
   var isUsuallyGzip: Bool {
     switch self {
     case .json, .influx: true
-    case .thingsboard: false
+    // Brokers do not unpack requests.
+    case .thingsboard, .ngsi: false
     }
   }
 
@@ -24,7 +25,7 @@ extension DestinationConfig.Format {
   var addsPath: Bool {
     switch self {
     case .json: false
-    case .influx, .thingsboard: true
+    case .influx, .thingsboard, .ngsi: true
     }
   }
 }

@@ -98,12 +98,13 @@ package enum DeliveryPolicy {
     case .needless: return .accepted
     case .failure(let trouble, let cause): return .keep(trouble, cause: cause, retryAfter: nil)
     case .answer(let answer):
+      if let verdict = partwise(answer, request, destination.format) { return verdict }
       switch answer.status {
       case 200...299:
         if let flaw = flaw(of: answer, request, destination.acknowledgement) {
           return .keep(.misconfigured, cause: "status \(answer.status), but \(flaw)", retryAfter: nil)
         }
-        return verdict(on: answer, request, destination.format)
+        return .accepted
       case 400, 422:
         return isHTML(answer) ? keep(.misconfigured, answer) : .refused(cause: cause(answer))
       case 413: return .tooLarge
@@ -113,29 +114,30 @@ package enum DeliveryPolicy {
     }
   }
 
-  /// What an answer that was taken for an acknowledgement says in this format.
-  private static func verdict(
-    on answer: DeliveryAnswer, _ request: DeliveryRequest, _ format: DestinationConfig.Format
-  ) -> DeliveryVerdict {
-    switch format {
-    case .json: .accepted
+  /// What an answer says in the words of its format; nil where its status says it all.
+  private static func partwise(
+    _ answer: DeliveryAnswer, _ request: DeliveryRequest, _ format: DestinationConfig.Format
+  ) -> DeliveryVerdict? {
+    guard answer.isWhole, !isHTML(answer) else { return nil }
+    return switch format {
+    case .json: nil
     case .influx: only(204, answer, "InfluxDB confirms a write with")
     case .thingsboard: only(200, answer, "ThingsBoard confirms telemetry with")
+    case .ngsi: NGSIAnswer.verdict(answer, request)
     }
   }
 
   /// What answers otherwise is a platform of another kind.
-  private static func only(_ status: Int, _ answer: DeliveryAnswer, _ subject: String) -> DeliveryVerdict {
-    answer.status == status
-      ? .accepted
-      : .keep(.misconfigured, cause: "\(cause(answer)), but \(subject) \(status)", retryAfter: nil)
+  private static func only(_ status: Int, _ answer: DeliveryAnswer, _ subject: String) -> DeliveryVerdict? {
+    guard (200...299).contains(answer.status), answer.status != status else { return nil }
+    return .keep(.misconfigured, cause: "\(cause(answer)), but \(subject) \(status)", retryAfter: nil)
   }
 
-  private static func keep(_ trouble: DeliveryTrouble, _ answer: DeliveryAnswer) -> DeliveryVerdict {
+  static func keep(_ trouble: DeliveryTrouble, _ answer: DeliveryAnswer) -> DeliveryVerdict {
     .keep(trouble, cause: cause(answer), retryAfter: wait(seconds: answer.retryAfter))
   }
 
-  private static func cause(_ answer: DeliveryAnswer) -> String {
+  static func cause(_ answer: DeliveryAnswer) -> String {
     let said = excerpt(answer)
     return "status \(answer.status)" + (said.isEmpty ? "" : ": \(said)")
   }

@@ -176,6 +176,7 @@ package struct ForwarderState: Sendable {
       } else {
         notBefore = now.advanced(by: backoff.next(after: .busy, random: random))
       }
+      if let all = suspects, all.overlaps(rows) { suspects = rest(of: all, behind: rows) }
       restart(lane, at: rows.lowerBound, &actions)
     case .refused where rows.count > 1:
       backoff.reset()

@@ -87,6 +87,7 @@ extension DestinationConfig {
     case .json: NativeJSON(gateway: gateway)
     case .influx(let config): LineProtocol(config, gateway: gateway)
     case .thingsboard(let config): ThingsBoardTelemetry(config)
+    case .ngsi(let config): NGSILD(config)
     }
   }
 }
