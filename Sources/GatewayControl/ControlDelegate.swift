@@ -18,6 +18,9 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Begins to settle rows as delivered at a destination; without a name at all of them.
   func markDelivered(_ runs: [ExportedRun], at destination: String?) -> CarryAnswer<any MarkedRows>
 
+  /// Begins to make a destination's platform ready; only those of a format that needs it are known.
+  func provision(_ destination: String) -> CarryAnswer<any Provisioned>
+
   /// In the order of the configuration.
   var busNames: [String] { get }
   /// nil for a name that no bus has.

@@ -89,7 +89,7 @@ extension ControlService {
     }
   }
 
-  private func begin<Work>(
+  func begin<Work>(
     _ answer: CarryAnswer<Work>, _ destination: String?, _ replies: (Work) -> any PendingReplies
   ) -> Answer {
     switch answer {

@@ -1,7 +1,6 @@
 package import GatewayCore
 internal import GatewaySystem
 internal import GatewayYAML
-internal import Glibc
 
 /// A configuration that can be run, with the bytes that it was read from.
 package struct LoadedConfig: Sendable {
@@ -26,23 +25,9 @@ enum LastGoodConfig {
   static func keep(_ bytes: [UInt8], in directory: String) {
     let path = "\(directory)/\(name)"
     if let kept = try? readFile(path, limit: YAMLReader.maximumBytes), kept == bytes { return }
-    do throws(SystemError) { try replace(path, by: bytes, in: directory) } catch {
+    do throws(SystemError) { try replaceFile(name, in: directory, by: bytes) } catch {
       JournalLog.line(.warning, "\(error); no copy of this configuration is kept")
     }
-  }
-
-  /// A cut at any moment leaves the copy as it was or as it is to be.
-  private static func replace(_ path: String, by bytes: [UInt8], in directory: String) throws(SystemError) {
-    let draft = path + ".new"
-    func check(_ result: Result<Void, Errno>, _ action: String) throws(SystemError) {
-      if case .failure(let error) = result { throw SystemError("cannot \(action)", code: error.code) }
-    }
-    let file = try FileDescriptor.open(draft, O_WRONLY | O_CREAT | O_TRUNC)
-    try check(bytes.withUnsafeBytes { file.writeAll($0, at: 0) }, "write \"\(draft)\"")
-    try check(file.synchronize(), "synchronise \"\(draft)\"")
-    try check(retrying { rename(draft, path) }.map { _ in }, "rename \"\(draft)\"")
-    let holder = try FileDescriptor.open("\(directory)/.", O_RDONLY | O_DIRECTORY)
-    try check(holder.synchronize(), "synchronise \"\(directory)\"")
   }
 
   /// The copy, for a start with the torn file `path`; nil when there is none that can be run.

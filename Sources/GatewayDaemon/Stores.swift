@@ -35,7 +35,15 @@ final class Stores: Sendable {
     var lostBefore: UInt64 = 0
 
     /// The disk's first.
-    var depots: [Depot] { [disk, memory].compactMap { $0 } }
+    /// Begins every uplink anew, with what formats know of their platforms by now.
+  func restartUplinks() throws {
+    try changes.withLock { _ in
+      let config = state.withLock { $0.config }
+      for depot in depots { try depot.adopt(config, depot.makeUplinks(config)) }
+    }
+  }
+
+  var depots: [Depot] { [disk, memory].compactMap { $0 } }
   }
 
   /// What a daemon of 20 MB may take more.

@@ -10,6 +10,8 @@ package struct SealedBatch: ~Copyable, Sendable {
   package fileprivate(set) var head = RequestHead()
   /// See `FinishedRequest.items`.
   package fileprivate(set) var items: [BatchItem] = []
+  /// See `FinishedRequest.lookups`.
+  package fileprivate(set) var lookups: [Lookup] = []
   /// The format has no place for any of the rows: there is nothing to send.
   package fileprivate(set) var isEmpty = false
 
@@ -50,11 +52,12 @@ package struct BatchBuilder: ~Copyable {
   package private(set) var lost: ClosedRange<UInt64>?
 
   package init(
-    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1
+    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1,
+    state: String? = nil
   ) {
     self.queue = queue
     maximumBytes = destination.maximumBytes
-    format = destination.makeFormat(gateway: gateway)
+    format = destination.makeFormat(gateway: gateway, state: state)
     gzip = destination.usesGzip ? GzipEncoder() : nil
     next = seq
     format.begin(&body)
@@ -160,6 +163,7 @@ package struct BatchBuilder: ~Copyable {
     batch.isEmpty = written == 0
     let request = format.finish(&body, rows: rows)
     (batch.start, batch.head, batch.items) = (request.start, request.head, request.items)
+    batch.lookups = request.lookups
     if gzip != nil {
       batch.buffer.removeAll()
       body.withBytes { bytes in

@@ -8,7 +8,7 @@ private import Glibc
 /// are not followed, so credentials go to the configured URL and nowhere else. Proxies come from the environment,
 /// as curl has it.
 package final class CurlTransport: Transport {
-  /// Of the answer's body, and of its headers: nothing that acknowledges a batch is longer.
+  /// Of the answer's body, and of its headers: nothing that acknowledges a batch as a whole is longer.
   package static let answerLimit = 64 << 10
 
   private let destination: DestinationConfig
@@ -17,7 +17,8 @@ package final class CurlTransport: Transport {
   private let multi: UnsafeMutableRawPointer
   private let easy: UnsafeMutableRawPointer
   private let errorText: UnsafeMutablePointer<CChar>
-  private let room = AnswerRoom()
+  private let room: AnswerRoom
+  private let body = BodyReader()
   private var headers: UnsafeMutablePointer<curl_slist>?
   private var isInFlight = false
   /// An outcome that is known before anything was sent.
@@ -31,6 +32,7 @@ package final class CurlTransport: Transport {
     self.destination = destination
     self.files = files
     self.wake = wake
+    room = AnswerRoom(limit: destination.answerLimit)
     guard Self.isLibraryReady, let multi = curl_multi_init(), let easy = curl_easy_init() else {
       fatalError("cannot start libcurl: out of memory")
     }
@@ -58,7 +60,6 @@ package final class CurlTransport: Transport {
   private func setProtocol() {
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
-    set(CURLOPT_POST, 1)
     set(CURLOPT_FOLLOWLOCATION, 0)
     // One batch is in flight at a time: HTTP/2 would cost memory and bring nothing.
     set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -105,6 +106,10 @@ package final class CurlTransport: Transport {
       AnswerRoom.at(context).take(headerBytes: size * count)
     }
     gateway_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+    gateway_curl_set_callback(easy, CURLOPT_READFUNCTION) { room, size, count, context in
+      BodyReader.at(context).give(UnsafeMutableRawBufferPointer(start: room, count: size * count))
+    }
+    gateway_curl_set_pointer(easy, CURLOPT_READDATA, Unmanaged.passUnretained(body).toOpaque())
     gateway_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
     gateway_curl_set_socket_callback(easy) { _, socket, _ in
       // Sent bytes that nobody acknowledges: the kernel's own patience is a quarter of an hour (tcp(7)).
@@ -141,8 +146,7 @@ package final class CurlTransport: Transport {
       return
     }
     set(CURLOPT_URL, destination.url + head.path)
-    gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
-    gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+    setBody(body, head)
     let code = curl_multi_add_handle(multi, easy)
     precondition(
       code == CURLM_OK, "BUG: curl_multi_add_handle: \(String(cString: curl_multi_strerror(code)))")
@@ -150,10 +154,22 @@ package final class CurlTransport: Transport {
     early = perform()
   }
 
+  /// curl itself repeats a request whose reused connection ended before the answer, unless it would have to rewind a
+  /// body that only a callback gives (CURLE_SEND_FAIL_REWIND then).
+  private func setBody(_ bytes: UnsafeRawBufferPointer, _ head: RequestHead) {
+    if head.isQuestion { return set(CURLOPT_HTTPGET, 1) }
+    set(CURLOPT_POST, 1)
+    let fields = head.isRepeatable ? UnsafeMutableRawPointer(mutating: bytes.baseAddress) : nil
+    gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, fields)
+    gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count))
+    body.rest = bytes
+  }
+
   private func setHeaders(_ head: RequestHead) throws(SecretFiles.TokenProblem) {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = ["Content-Type: \(head.contentType)", "Expect:"] + head.headers
-    if destination.usesGzip { lines.append("Content-Encoding: gzip") }
+    var lines = head.isQuestion ? ["Accept: application/json"] : ["Content-Type: \(head.contentType)", "Expect:"]
+    lines += head.headers
+    if destination.usesGzip && !head.isQuestion { lines.append("Content-Encoding: gzip") }
     if case .bearer(let file) = destination.authentication {
       lines.append("Authorization: Bearer \(try files.token(file))")
     }
@@ -239,12 +255,41 @@ package final class CurlTransport: Transport {
   }
 }
 
+/// What is still to be sent of a body that is sent once. Read by curl's callback, on the transport's thread.
+private final class BodyReader {
+  var rest = UnsafeRawBufferPointer(start: nil, count: 0)
+
+  static func at(_ context: UnsafeMutableRawPointer?) -> BodyReader {
+    Unmanaged<BodyReader>.fromOpaque(context!).takeUnretainedValue()
+  }
+
+  func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
+    let part = rest.prefix(room.count)
+    room.copyBytes(from: part)
+    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+    return part.count
+  }
+}
+
+extension DestinationConfig {
+  /// Of an answer's body. A format whose rows are answered one by one gets more.
+  fileprivate var answerLimit: Int {
+    switch format {
+    case .sensorThings: CurlTransport.answerLimit + min(maximumReadings, 16_384) * 256
+    default: CurlTransport.answerLimit
+    }
+  }
+}
+
 /// What came back so far. Written by curl's callbacks, on the transport's thread.
 private final class AnswerRoom {
   private(set) var body: [UInt8] = []
   private var headerBytes = 0
   /// More came than is taken; the transfer was stopped there.
   private(set) var isOverfull = false
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
 
   static func at(_ context: UnsafeMutableRawPointer?) -> AnswerRoom {
     Unmanaged<AnswerRoom>.fromOpaque(context!).takeUnretainedValue()
@@ -258,7 +303,7 @@ private final class AnswerRoom {
 
   /// How many bytes were taken: fewer than were offered stop the transfer.
   func take(body bytes: UnsafeRawBufferPointer) -> Int {
-    let part = bytes.prefix(CurlTransport.answerLimit - body.count)
+    let part = bytes.prefix(limit - body.count)
     body.append(contentsOf: part)
     if part.count < bytes.count { isOverfull = true }
     return part.count

@@ -27,6 +27,7 @@ package final class Forwarder: Sendable {
   private let queue: any DeliveryQueue
   private let quarantine: any Quarantine
   private let files: SecretFiles
+  private let stateDirectory: String?
   private let heartbeat: Heartbeat
   private let wake: EventSignal
   private let isStopping = Atomic<Bool>(false)
@@ -34,9 +35,11 @@ package final class Forwarder: Sendable {
   private let current = Mutex((status: Status(), retryTime: BootTime?.none))
   private let thread = Mutex<WorkerThread?>(nil)
 
+  /// `stateDirectory`: where formats keep what they know of a platform.
   package init(
     destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
-    credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat
+    credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat,
+    stateDirectory: String? = nil
   ) throws(SystemError) {
     self.destination = destination
     self.gateway = gateway
@@ -44,6 +47,7 @@ package final class Forwarder: Sendable {
     self.quarantine = quarantine
     files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
     self.heartbeat = heartbeat
+    self.stateDirectory = stateDirectory
     wake = try EventSignal()
   }
 
@@ -83,29 +87,23 @@ package final class Forwarder: Sendable {
   // MARK: - The thread
 
   private func run(over transport: some Transport) {
-    var outbox = Outbox(destination, gateway: gateway, queue: queue, quarantine: quarantine)
+    var outbox = Outbox(
+      destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory)
+    let courier = Courier(transport, stored: queue.storedThrough)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
       var mustPost = outbox.advance(at: now)
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
-      if mustPost { outbox.withBatch { post($0, over: transport) } }
+      if mustPost { outbox.withBatch { courier.begin($0) } }
       note(outbox.phase)
-      let isNeedless = outbox.lane != nil && outbox.withBatch { $0.isEmpty }
-      guard let outcome = isNeedless ? .needless : transport.turn(timeout: wait(outbox.wakeTime)) else {
-        continue
-      }
+      guard let outcome = courier.turn(timeout: wait(outbox.wakeTime)) else { continue }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
-      if end.mustPost { outbox.withBatch { post($0, over: transport) } }
+      courier.learn(end.verdict, after: outcome)
+      if end.mustPost { outbox.withBatch { courier.begin($0) } }
       note(end.verdict)
     }
-    transport.cancel()
-  }
-
-  private func post(_ batch: borrowing SealedBatch, over transport: some Transport) {
-    if batch.isEmpty { return }
-    let head = batch.head
-    batch.withBody { transport.begin($0, head: head) }
+    courier.cancel()
   }
 
   private func wait(_ wakeTime: BootTime?) -> Duration {
@@ -130,6 +128,9 @@ package final class Forwarder: Sendable {
       case .keep(let trouble, let cause, _):
         current.status.state = trouble == .misconfigured ? .critical : .warning
         current.status.lastError = "cannot deliver to \"\(destination.name)\": \(cause)"
+      case .partly([], _, let cause):
+        current.status.state = .warning
+        current.status.lastError = "\"\(destination.name)\" took a part of a batch: \(cause)"
       case .partly(_, _, let cause), .refused(let cause):
         current.status.state = .warning
         current.status.lastError = "\"\(destination.name)\" refuses a row: \(cause)"

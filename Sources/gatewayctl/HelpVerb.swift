@@ -40,6 +40,10 @@ extension Invocation {
           --mark-delivered
                         once the file is complete
           --force       replace a file
+        provision DESTINATION
+                        make a SensorThings server
+                        ready: what is missing is
+                        created, never twice
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

@@ -5,7 +5,7 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, store, export, check, reload, flush, help
+  case status, sensors, watch, read, scan, bus, gpio, store, export, provision, check, reload, flush, help
 }
 
 struct UsageError: Error {
@@ -92,6 +92,8 @@ struct Invocation {
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs one file")
     case .scan where arguments.count != 1, .bus where arguments.count != 1:
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs the name of one bus")
+    case .provision where arguments.count != 1:
+      throw UsageError(sentence: "provision needs the name of one destination")
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
     case .read where !(3...4).contains(arguments.count):
       throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
@@ -148,6 +150,7 @@ struct Invocation {
     case .gpio: return runGPIO()
     case .store: return runStore()
     case .export: return runExport()
+    case .provision: return runProvision()
     case .check: return runCheck()
     case .reload: return runReload()
     case .flush: return runFlush()

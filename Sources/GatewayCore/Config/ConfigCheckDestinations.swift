@@ -21,7 +21,7 @@ extension ConfigCheck {
 
   private func destination(_ keys: inout MappingReader, _ name: String) -> DestinationConfig {
     var destination = DestinationConfig(name: name, url: url(&keys))
-    checkFormat(&keys)
+    checkFormat(&keys, into: &destination)
     destination.authentication = keys.mapping("auth").map(authentication) ?? .none
     destination.acknowledgement =
       keys.optional("ack", .word([("status", .status), ("echo", .echo)])) ?? destination.acknowledgement
@@ -49,12 +49,15 @@ extension ConfigCheck {
     return url
   }
 
-  private func checkFormat(_ keys: inout MappingReader) {
+  private func checkFormat(_ keys: inout MappingReader, into destination: inout DestinationConfig) {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
     let form = ScalarForm.word(words.map { ($0, $0) }).map("json") { $0 }
     guard let node = keys.take("format") else { return }
-    guard let word = keys.read(node, "format", form), word != "json" else { return }
-    log.add(node, Self.unavailable("format", word, speaks: "json"))
+    switch keys.read(node, "format", form) {
+    case nil, "json": break
+    case "sensorthings": sensorThings(&keys, into: &destination)
+    case .some(let word): log.add(node, Self.unavailable("format", word, speaks: "json and sensorthings"))
+    }
   }
 
   private func authentication(_ reader: MappingReader) -> DestinationConfig.Authentication {

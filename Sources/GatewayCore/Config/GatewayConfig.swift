@@ -250,6 +250,8 @@ package struct DestinationConfig: Equatable, Sendable {
   package enum Format: Equatable, Sendable {
     /// The contract's native batch.
     case json
+    /// `CreateObservations`; the URL is the service's root.
+    case sensorThings(SensorThingsOptions)
   }
 
   package enum Acknowledgement: Equatable, Sendable {

@@ -7,6 +7,12 @@ package struct RequestHead: Equatable, Sendable {
   package var contentType = "application/json"
   /// Whole lines, `Name: value`, without those of credentials.
   package var headers: [String] = []
+  /// A GET without a body.
+  package var isQuestion = false
+  /// Whether the platform may get the request twice; else it is sent once for each `begin`, whatever happens.
+  package var isRepeatable = true
+  /// Why it cannot be sent at all, which only a person can mend.
+  package var obstacle: String?
 
   package init(path: String = "", contentType: String = "application/json", headers: [String] = []) {
     self.path = path
@@ -49,19 +55,31 @@ package struct FinishedRequest: Equatable, Sendable {
   package var head: RequestHead
   /// What the platform answers for part by part; empty where it answers for the whole.
   package var items: [BatchItem]
+  /// What to ask the platform before rows are sent that may be there; empty where it keeps each once.
+  package var lookups: [Lookup]
 
-  package init(start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = []) {
+  package init(
+    start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = [], lookups: [Lookup] = []
+  ) {
     self.start = start
     self.head = head
     self.items = items
+    self.lookups = lookups
   }
 }
 
 extension DestinationConfig {
-  /// A writer of this destination's format.
-  package func makeFormat(gateway: String) -> any BatchFormat {
+  /// A writer of this destination's format. `state`: the directory where formats keep what they know of a platform.
+  package func makeFormat(gateway: String, state: String? = nil) -> any BatchFormat {
     switch format {
-    case .json: NativeJSON(gateway: gateway)
+    case .json: return NativeJSON(gateway: gateway)
+    case .sensorThings(let options):
+      let book = state.map { directory in
+        Result { () throws(DatastreamBook.Flaw) in
+          try DatastreamBook.load(from: directory, self, gateway: gateway)
+        }
+      }
+      return SensorThings(destination: name, options: options, book: book)
     }
   }
 }
