@@ -1,6 +1,7 @@
 package import GatewayCore
 internal import GatewaySystem
 internal import GatewayYAML
+internal import Glibc
 
 /// A configuration that can be run, with the bytes that it was read from.
 package struct LoadedConfig: Sendable {
@@ -25,7 +26,7 @@ enum LastGoodConfig {
   static func keep(_ bytes: [UInt8], in directory: String) {
     let path = "\(directory)/\(name)"
     if let kept = try? readFile(path, limit: YAMLReader.maximumBytes), kept == bytes { return }
-    do throws(SystemError) { try replaceFile(name, in: directory, by: bytes) } catch {
+    do throws(SystemError) { try replaceFile(path, by: bytes) } catch {
       JournalLog.line(.warning, "\(error); no copy of this configuration is kept")
     }
   }

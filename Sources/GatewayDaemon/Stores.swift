@@ -35,15 +35,7 @@ final class Stores: Sendable {
     var lostBefore: UInt64 = 0
 
     /// The disk's first.
-    /// Begins every uplink anew, with what formats know of their platforms by now.
-  func restartUplinks() throws {
-    try changes.withLock { _ in
-      let config = state.withLock { $0.config }
-      for depot in depots { try depot.adopt(config, depot.makeUplinks(config)) }
-    }
-  }
-
-  var depots: [Depot] { [disk, memory].compactMap { $0 } }
+    var depots: [Depot] { [disk, memory].compactMap { $0 } }
   }
 
   /// What a daemon of 20 MB may take more.
@@ -180,6 +172,14 @@ final class Stores: Sendable {
         state.config = config
         state.ended.keep(only: config.destinations.map(\.name))
       }
+    }
+  }
+
+  /// Begins every uplink anew, with what formats know of their platforms by now.
+  func restartUplinks() throws {
+    try changes.withLock { _ in
+      let config = state.withLock { $0.config }
+      for depot in depots { try depot.adopt(config, depot.makeUplinks(config)) }
     }
   }
 

@@ -114,3 +114,18 @@ package func makeDirectory(_ path: String) throws(SystemError) {
   let code = errno
   if code != EEXIST { throw SystemError("cannot make directory \"\(path)\"", code: code) }
 }
+
+/// Writes a file anew: a cut at any moment leaves it as it was or as it is to be.
+package func replaceFile(_ path: String, by bytes: [UInt8]) throws(SystemError) {
+  let draft = path + ".new"
+  func check(_ result: Result<Void, Errno>, _ action: String) throws(SystemError) {
+    if case .failure(let error) = result { throw SystemError("cannot \(action)", code: error.code) }
+  }
+  let file = try FileDescriptor.open(draft, O_WRONLY | O_CREAT | O_TRUNC)
+  try check(bytes.withUnsafeBytes { file.writeAll($0, at: 0) }, "write \"\(draft)\"")
+  try check(file.synchronize(), "synchronise \"\(draft)\"")
+  try check(retrying { rename(draft, path) }.map { _ in }, "rename \"\(draft)\"")
+  let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+  let holder = try FileDescriptor.open("\(directory)/.", O_RDONLY | O_DIRECTORY)
+  try check(holder.synchronize(), "synchronise \"\(directory)\"")
+}

@@ -9,6 +9,7 @@ final class MemoryQueue: DeliveryQueue {
     var stored: UInt64 = 0
     var deliveredRows = RangeSet<UInt64>()
     var lostRows = RangeSet<UInt64>()
+    var quarantinedRows = RangeSet<UInt64>()
     /// Settled by the store itself, before anybody else.
     var evictedRows = RangeSet<UInt64>()
     /// Settled by a person, who carried them away.
@@ -130,7 +131,7 @@ final class MemoryQueue: DeliveryQueue {
       switch settlement {
       case .delivered: books.settle(range, in: \.deliveredRows)
       case .lost: books.settle(range, in: \.lostRows)
-      case .quarantined: books.violations += 1
+      case .quarantined: books.settle(range, in: \.quarantinedRows)
       }
     }
     settledSignal.raise()

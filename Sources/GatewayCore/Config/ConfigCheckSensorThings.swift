@@ -1,12 +1,14 @@
 /// A destination's keys for `format: sensorthings`.
 extension ConfigCheck {
-  /// Reads `sensorthings: {window-time: …, lookup: …}` and what is usual for this format.
+  /// Reads `sensorthings: {window-time: …, failed: …, lookup: …}` and what is usual for this format.
   func sensorThings(_ keys: inout MappingReader, into destination: inout DestinationConfig) {
     var options = SensorThingsOptions()
     if var own = keys.mapping("sensorthings") {
       options.windowTime =
         own.optional("window-time", .word([("instant", .instant), ("interval", .interval)]))
         ?? options.windowTime
+      options.failedRows =
+        own.optional("failed", .word([("leave", .leave), ("null", .null)])) ?? options.failedRows
       options.looksUp = own.optional("lookup", .flag) ?? options.looksUp
       own.finish()
     }
@@ -25,7 +27,7 @@ extension ConfigCheck {
     let needy = destinations.first {
       if case .sensorThings = $0.format { true } else { false }
     }
-    guard let needy, location == nil, let gateway, case .mapping = gateway.content, gateway[key: "location"] == nil
+    guard let needy, location == nil, let gateway, case .mapping = gateway.content, gateway["location"] == nil
     else { return }
     let example = "location: {longitude: 2.1734, latitude: 41.3851}"
     log.add(gateway, "\"gateway\" needs a place, \(example), for destination \(quoted(needy.name))")

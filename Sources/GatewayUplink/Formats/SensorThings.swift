@@ -62,6 +62,7 @@ package final class SensorThings: BatchFormat {
     guard row.point < places.count else { return .unknown }
     let place = Int(row.point)
     guard obstacle == nil else { return .next }
+    if options.failedRows == .leave && !row.hasValue { return .left }
     guard let datastream = places[place].datastream else {
       if !groups.isEmpty { return .next }
       obstacle = hindrance(places[place].point)
@@ -136,12 +137,20 @@ package final class SensorThings: BatchFormat {
     whole.append("]}")
   }
 
-  /// A window's `resultTime` is an instant in any case.
+  /// By `resultTime`, which is always an instant: django-ogc-sensorthings 1.2.0 fails on `phenomenonTime`.
   private func lookup(_ group: Group) -> Lookup {
-    let time = options.windowTime == .instant ? "phenomenonTime" : "resultTime"
     let path =
-      "/Datastreams(\(group.datastream.urlText))/Observations?$select=parameters&$orderby=\(time)&$filter="
-      + "\(time)%20ge%20\(group.times.lowerBound)%20and%20\(time)%20le%20\(group.times.upperBound)"
+      "/Datastreams(\(group.datastream.urlText))/Observations?$select=parameters&$orderby=resultTime&$filter="
+      + "resultTime%20ge%20\(group.times.lowerBound)%20and%20resultTime%20le%20\(group.times.upperBound)"
     return Lookup(path: path, stream: stream, rows: group.rows)
+  }
+}
+
+extension Row {
+  fileprivate var hasValue: Bool {
+    switch body {
+    case .reading(let value): value != nil
+    case .window(let summary): summary.count > 0
+    }
   }
 }

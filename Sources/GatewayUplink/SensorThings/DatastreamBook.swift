@@ -48,7 +48,7 @@ package struct DatastreamBook: Equatable, Sendable {
   package func save(to directory: String, for destination: String) throws(SystemError) {
     var buffer = ByteBuffer(capacity: 4096)
     JSONWriter.append(json, to: &buffer)
-    try replaceFile(Self.fileName(for: destination), in: directory, by: buffer.copyBytes())
+    try replaceFile("\(directory)/\(Self.fileName(for: destination))", by: buffer.copyBytes())
   }
 
   private var json: JSONValue {
