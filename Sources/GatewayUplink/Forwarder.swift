@@ -54,8 +54,9 @@ package final class Forwarder: Sendable {
   /// Begins to deliver. Called once.
   package func start() throws(SystemError) {
     queue.onStored { [wake] in wake.raise() }
+    let stored = queue.storedThrough
     var worker: WorkerThread? = try WorkerThread(name: "up-\(destination.name)") { [self] in
-      run(over: CurlTransport(destination, files: files, wake: wake))
+      run(over: CurlTransport(destination, files: files, wake: wake), stored: stored)
     }
     thread.withLock { swap(&$0, &worker) }
   }
@@ -86,10 +87,11 @@ package final class Forwarder: Sendable {
 
   // MARK: - The thread
 
-  private func run(over transport: some Transport) {
+  /// `stored`: the last row that an earlier run may have sent.
+  private func run(over transport: some Transport, stored: UInt64) {
     var outbox = Outbox(
       destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory)
-    let courier = Courier(transport, stored: queue.storedThrough)
+    let courier = Courier(transport, stored: stored)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot

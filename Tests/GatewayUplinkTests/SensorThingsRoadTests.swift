@@ -134,6 +134,34 @@ import Testing
     road.expectEachOnce(through: 600)
   }
 
+  /// A forwarder to a server that follows a script; its Datastreams are known.
+  private final class Scripted {
+    let queue = MemoryQueue()
+    let forwarder: Forwarder
+    private let state: TemporaryDirectory
+
+    init(_ url: String) throws {
+      state = try TemporaryDirectory()
+      state.write(
+        "sensorthings-frost.json",
+        #"{"version":1,"url":"\#(url)","gateway":"c","thing":1,"#
+          + #""datastreams":{"canopy.no2 GQ":1,"io.door C62":2}}"#)
+      let destination = DestinationConfig(
+        name: "frost", url: url, format: .sensorThings(SensorThingsOptions()), usesGzip: false,
+        linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
+      forwarder = try Forwarder(
+        destination: destination, gateway: "c", queue: queue, quarantine: MemoryQuarantine(),
+        credentialsDirectory: nil, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"),
+        stateDirectory: state.path)
+      try forwarder.start()
+    }
+
+    deinit {
+      forwarder.requestStop()
+      forwarder.join()
+    }
+  }
+
   @Test func aConnectionThatEndsCostsNoSecondRequest() throws {
     // Over one connection that was good before, where curl itself would repeat a request.
     let server = try PlatformServer { number, request in
@@ -143,29 +171,18 @@ import Testing
       return number % 4 == 3 ? .close : .answer(201, body: "[\(texts)]")
     }
     defer { server.stop() }
-    let state = try TemporaryDirectory()
-    state.write(
-      "sensorthings-frost.json",
-      #"{"version":1,"url":"\#(server.url)","gateway":"c","thing":1,"datastreams":{"canopy.no2 GQ":1,"io.door C62":2}}"#)
-    let queue = MemoryQueue()
-    let destination = DestinationConfig(
-      name: "frost", url: server.url, format: .sensorThings(SensorThingsOptions(looksUp: false)), usesGzip: false,
-      linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
-    let forwarder = try Forwarder(
-      destination: destination, gateway: "c", queue: queue, quarantine: MemoryQuarantine(),
-      credentialsDirectory: nil, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"), stateDirectory: state.path)
-    try forwarder.start()
-    defer {
-      forwarder.requestStop()
-      forwarder.join()
-    }
+    let road = try Scripted(server.url)
     for round in 1...12 {
-      queue.store(10)
-      #expect(queue.waitUntilSettled(UInt64(round * 10)))
+      road.queue.store(10)
+      #expect(road.queue.waitUntilSettled(UInt64(round * 10)))
     }
-    // Each lost answer costs one attempt more, not two.
-    #expect(server.requests.count == 12 + 12 / 3)
-    #expect(server.requests.allSatisfy { $0.headers["content-length"] == "\($0.body.count)" && !$0.body.isEmpty })
+    let requests = server.requests
+    let lost = requests.indices.filter { $0 % 4 == 3 && requests[$0].line.hasPrefix("POST") }
+    #expect(!lost.isEmpty)
+    for index in lost { #expect(requests[index + 1].line.hasPrefix("GET"), "behind request \(index)") }
+    let posts = requests.filter { $0.line.hasPrefix("POST") }
+    #expect(posts.allSatisfy { $0.headers["content-length"] == "\($0.body.count)" && !$0.body.isEmpty })
+    #expect(posts.allSatisfy { $0.line == "POST /v1/batches/CreateObservations HTTP/1.1" })
   }
 
   @Test func aBadRowGoesToQuarantineAndItsNeighboursArrive() throws {
@@ -173,7 +190,7 @@ import Testing
     road.server.refuse([7, 8, 31])
     road.queue.store(40)
     try road.wait("40 rows") { road.queue.settledThrough == 40 }
-    #expect(road.refused.map(\.seq) == [7, 8, 31])
+    #expect(Set(road.refused.map(\.seq)) == [7, 8, 31])
     #expect(road.refused.first?.cause == "error: a row that is refused")
     road.expectEachOnce(through: 40, except: [7, 8, 31])
   }
@@ -206,27 +223,12 @@ import Testing
       request.line.hasPrefix("GET") ? .answer(400, body: "no such filter") : .close
     }
     defer { server.stop() }
-    let state = try TemporaryDirectory()
-    state.write(
-      "sensorthings-frost.json",
-      #"{"version":1,"url":"\#(server.url)","gateway":"c","thing":1,"datastreams":{"canopy.no2 GQ":1,"io.door C62":2}}"#)
-    let queue = MemoryQueue()
-    let destination = DestinationConfig(
-      name: "frost", url: server.url, format: .sensorThings(SensorThingsOptions()), usesGzip: false,
-      linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
-    let forwarder = try Forwarder(
-      destination: destination, gateway: "c", queue: queue, quarantine: MemoryQuarantine(),
-      credentialsDirectory: nil, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"), stateDirectory: state.path)
-    try forwarder.start()
-    defer {
-      forwarder.requestStop()
-      forwarder.join()
-    }
-    queue.store(10)
+    let road = try Scripted(server.url)
+    road.queue.store(10)
     for _ in 0..<1000 where server.requests.count < 5 { _ = try EventSignal().wait(timeout: .milliseconds(10)) }
     #expect(server.requests.count >= 5)
     #expect(server.requests.filter { $0.line.hasPrefix("POST") }.count == 1)
-    #expect(queue.settledThrough == 0 && forwarder.status.state == .critical)
-    #expect(forwarder.status.lastError?.contains("asked which rows of a batch arrived") == true)
+    #expect(road.queue.settledThrough == 0 && road.forwarder.status.state == .critical)
+    #expect(road.forwarder.status.lastError?.contains("asked which rows of a batch arrived") == true)
   }
 }

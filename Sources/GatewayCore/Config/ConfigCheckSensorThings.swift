@@ -8,7 +8,7 @@ extension ConfigCheck {
         own.optional("window-time", .word([("instant", .instant), ("interval", .interval)]))
         ?? options.windowTime
       options.failedRows =
-        own.optional("failed", .word([("leave", .leave), ("null", .null)])) ?? options.failedRows
+        own.optional("failed", .word([("leave", .leave), ("send", .null)])) ?? options.failedRows
       options.looksUp = own.optional("lookup", .flag) ?? options.looksUp
       own.finish()
     }
