@@ -29,7 +29,9 @@ package struct ControlService: Sendable {
 
   private static let lookingMethods = ["Status", "Sensors", "Watch", "Store", "DescribeBus", "DescribeChip"]
   /// They change something, put traffic on a bus, or give away what is stored.
-  private static let actingMethods = ["Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "Provision"]
+  private static let actingMethods = [
+    "Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "Provision",
+  ]
 
   private func dispatch(_ call: VarlinkCall, mayChange: Bool) -> Answer {
     switch call.interface {

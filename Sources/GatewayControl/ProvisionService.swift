@@ -36,7 +36,8 @@ final class ProvisionReplies: PendingReplies {
     case .done(let created, let datastreams):
       return ControlMessage.reply(
         .object([
-          "created": ControlMessage.count(UInt64(created)), "datastreams": ControlMessage.count(UInt64(datastreams)),
+          "created": ControlMessage.count(UInt64(created)),
+          "datastreams": ControlMessage.count(UInt64(datastreams)),
         ]))
     case .failed(let cause):
       return ControlMessage.error("\(ControlInterface.name).ProvisionFailed", ["cause": .string(cause)])

@@ -42,7 +42,8 @@ final class Depot: Sendable {
     for destination in config.destinations {
       let heartbeat = Heartbeat(name: "destination \(destination.name)")
       let forwarder = try Forwarder(
-        destination: destination, gateway: config.id, queue: store.queue(for: destination.name), quarantine: MemoryQuarantine(),
+        destination: destination, gateway: config.id, queue: store.queue(for: destination.name),
+        quarantine: MemoryQuarantine(),
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
         heartbeat: heartbeat, stateDirectory: secrets.stateDirectory)
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))

@@ -18,7 +18,8 @@ final class Provision: Provisioned, Carrying {
   private let end = Mutex<ProvisionResult?>(nil)
 
   init(
-    _ destination: DestinationConfig, at location: Location, _ config: GatewayConfig, queues: [any DeliveryQueue],
+    _ destination: DestinationConfig, at location: Location, _ config: GatewayConfig,
+    queues: [any DeliveryQueue],
     files: SecretFiles, directory: String, finish: @escaping @Sendable () throws -> Void
   ) throws(SystemError) {
     (self.destination, self.location, self.config) = (destination, location, config)
@@ -53,7 +54,9 @@ final class Provision: Provisioned, Carrying {
     for queue in queues {
       var seen: Set<UInt32> = []
       var seq: UInt64 = 1
-      while let run = queue.pending(from: seq), case .some(let next) = look(at: run, in: queue, &seen, &points) {
+      while let run = queue.pending(from: seq),
+        case .some(let next) = look(at: run, in: queue, &seen, &points)
+      {
         seq = next
       }
     }

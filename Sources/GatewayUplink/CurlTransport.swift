@@ -167,7 +167,8 @@ package final class CurlTransport: Transport {
 
   private func setHeaders(_ head: RequestHead) throws(SecretFiles.TokenProblem) {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = head.isQuestion ? ["Accept: application/json"] : ["Content-Type: \(head.contentType)", "Expect:"]
+    var lines =
+      head.isQuestion ? ["Accept: application/json"] : ["Content-Type: \(head.contentType)", "Expect:"]
     lines += head.headers
     if destination.usesGzip && !head.isQuestion { lines.append("Content-Encoding: gzip") }
     if case .bearer(let file) = destination.authentication {
@@ -251,32 +252,6 @@ package final class CurlTransport: Transport {
       CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CIPHER, CURLE_LOGIN_DENIED:
       return .misconfigured
     default: return .busy
-    }
-  }
-}
-
-/// What is still to be sent of a body that is sent once. Read by curl's callback, on the transport's thread.
-private final class BodyReader {
-  var rest = UnsafeRawBufferPointer(start: nil, count: 0)
-
-  static func at(_ context: UnsafeMutableRawPointer?) -> BodyReader {
-    Unmanaged<BodyReader>.fromOpaque(context!).takeUnretainedValue()
-  }
-
-  func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
-    let part = rest.prefix(room.count)
-    room.copyBytes(from: part)
-    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
-    return part.count
-  }
-}
-
-extension DestinationConfig {
-  /// Of an answer's body. A format whose rows are answered one by one gets more.
-  fileprivate var answerLimit: Int {
-    switch format {
-    case .sensorThings: CurlTransport.answerLimit + min(maximumReadings, 16_384) * 256
-    default: CurlTransport.answerLimit
     }
   }
 }

@@ -37,7 +37,8 @@ package struct Outbox: ~Copyable {
     let newest = queue.pending(through: stored)
     let first = newest?.upperBound == stored ? newest?.lowerBound ?? stored + 1 : stored + 1
     frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
-    live = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier, state: stateDirectory))
+    live = OutboxLane(
+      BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier, state: stateDirectory))
     backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, state: stateDirectory))
   }
 

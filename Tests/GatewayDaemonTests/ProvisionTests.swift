@@ -52,7 +52,8 @@ import Testing
     #expect(wrong.code == 64 && wrong.output.contains("frost"), "\(wrong.output)")
     let first = try cabinet.control(["provision", "frost"])
     // A Thing, a Sensor, two ObservedProperties, two Datastreams.
-    #expect(first.code == 0 && first.output == "2 Datastreams are known; 6 entities were made\n", "\(first.output)")
+    #expect(
+      first.code == 0 && first.output == "2 Datastreams are known; 6 entities were made\n", "\(first.output)")
     let again = try cabinet.control(["provision", "frost", "--json"])
     #expect(again.code == 0 && again.output == #"{"created":0,"datastreams":2}"# + "\n", "\(again.output)")
     // Answers are lost, and the daemon is killed in the middle.

@@ -7,9 +7,11 @@ import Testing
 
 /// Entities at a SensorThings server, over real sockets.
 @Suite struct ProvisionerTests {
-  private let points = MemoryQueue.defaultPoints + [
-    PointDescription(name: "canopy.temperature", unit: "CEL", kind: .gauge, window: .raw, functions: .standard)
-  ]
+  private let points =
+    MemoryQueue.defaultPoints + [
+      PointDescription(
+        name: "canopy.temperature", unit: "CEL", kind: .gauge, window: .raw, functions: .standard)
+    ]
 
   private func run(
     _ url: String, _ points: [PointDescription], gateway: String = "cabinet-0417"
@@ -90,7 +92,9 @@ import Testing
     try book.save(to: directory.path, for: "frost")
     try book.save(to: directory.path, for: "frost")
     #expect(try DatastreamBook.load(from: directory.path, destination, gateway: "c") == book)
-    #expect(flaw { $0.url = "https://other.example/v1.1" } == #"the known Datastreams are of "https://frost.example/v1.1""#)
+    #expect(
+      flaw { $0.url = "https://other.example/v1.1" }
+        == #"the known Datastreams are of "https://frost.example/v1.1""#)
     #expect(flaw(gateway: "d") == #"the known Datastreams are of gateway "c""#)
     let path = "\(directory.path)/sensorthings-frost.json"
     let bytes = try readFile(path)

@@ -11,7 +11,8 @@ import Testing
   private static let python = getenv("GATEWAY_PYTHON").map { String(cString: $0) } ?? "python3"
 
   private static let isThere: Bool = {
-    let process = try? ChildProcess("/usr/bin/env", [python, "-c", "import sensorthings"], mergesErrors: true)
+    let process = try? ChildProcess(
+      "/usr/bin/env", [python, "-c", "import sensorthings"], mergesErrors: true)
     return process?.wait().status == 0
   }()
 
@@ -25,7 +26,8 @@ import Testing
       let last = MemoryQueue.row(UInt64(count))
       queue.store([
         Row(
-          point: 0, time: last.time.advanced(by: .seconds(1)), boot: last.boot, quality: .bad, reason: .timeout,
+          point: 0, time: last.time.advanced(by: .seconds(1)), boot: last.boot, quality: .bad,
+          reason: .timeout,
           timeQuality: .synced, body: .reading(nil))
       ])
     }
@@ -53,7 +55,8 @@ import Testing
     let port = try #require(process.readLine(timeout: .seconds(120)))
     let state = try TemporaryDirectory()
     var destination = DestinationConfig(
-      name: "frost", url: "http://127.0.0.1:\(port)/sensorthings/v1.1", format: .sensorThings(SensorThingsOptions()),
+      name: "frost", url: "http://127.0.0.1:\(port)/sensorthings/v1.1",
+      format: .sensorThings(SensorThingsOptions()),
       usesGzip: false, maximumReadings: 30, linger: .milliseconds(1), timeout: .seconds(30),
       retryInitial: .milliseconds(5), retryMaximum: .milliseconds(50))
     let client = try PlatformClient(

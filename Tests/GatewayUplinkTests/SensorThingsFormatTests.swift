@@ -8,7 +8,8 @@ import Testing
   private let points = [
     PointDescription(name: "canopy.no2", unit: "GQ", kind: .gauge, window: .raw, functions: .standard),
     PointDescription(
-      name: "canopy.temperature", unit: "CEL", kind: .gauge, window: .tumbling(seconds: 60), functions: .standard),
+      name: "canopy.temperature", unit: "CEL", kind: .gauge, window: .tumbling(seconds: 60),
+      functions: .standard),
     PointDescription(
       name: "mains.energy", unit: "KWH", kind: .counter, window: .tumbling(seconds: 60), functions: .standard),
     PointDescription(name: "new.one", unit: nil, kind: .gauge, window: .raw, functions: .standard),
@@ -20,7 +21,8 @@ import Testing
     let book = DatastreamBook(
       url: "", gateway: "c", thing: try id("1"),
       datastreams: [
-        "canopy.no2 GQ": try id("42"), "canopy.temperature CEL": try id(#""a'b""#), "mains.energy KWH": try id("44"),
+        "canopy.no2 GQ": try id("42"), "canopy.temperature CEL": try id(#""a'b""#),
+        "mains.energy KWH": try id("44"),
       ])
     let format = SensorThings(destination: "frost", options: options, book: .success(book))
     format.stream = StreamID(bits: 0x6b22_b4c8_d715_5218)
@@ -33,13 +35,15 @@ import Testing
     _ reason: QualityReason = .none, _ timeQuality: TimeQuality = .synced
   ) -> Row {
     Row(
-      point: point, time: nine.advanced(by: .seconds(second)), boot: BootTime(microseconds: 0), quality: quality,
+      point: point, time: nine.advanced(by: .seconds(second)), boot: BootTime(microseconds: 0),
+      quality: quality,
       reason: reason, timeQuality: timeQuality, body: body)
   }
 
   private func summary(count: UInt64 = 60, bad: UInt64 = 0, isPartial: Bool = false) -> WindowSummary {
     WindowSummary(
-      seconds: 60, count: count, bad: bad, isPartial: isPartial, mean: 17.31, min: 17.2, max: 17.4, sum: 1038.6,
+      seconds: 60, count: count, bad: bad, isPartial: isPartial, mean: 17.31, min: 17.2, max: 17.4,
+      sum: 1038.6,
       standardDeviation: 0.05, last: .double(17.3))
   }
 
@@ -60,7 +64,8 @@ import Testing
     let rows = [
       row(0, .reading(.double(21.5))), row(1, .window(summary()), second: 60),
       row(0, .reading(.unsigned(.max)), second: 1, .good, .none, .unsynced),
-      row(0, .reading(.signed(-3)), second: 2, .uncertain, .edgesLost), row(2, .window(summary(bad: 2)), second: 60),
+      row(0, .reading(.signed(-3)), second: 2, .uncertain, .edgesLost),
+      row(2, .window(summary(bad: 2)), second: 60),
     ]
     let (body, request) = request(try format(), rows)
     let columns = #""components":["phenomenonTime","resultTime","result","parameters"],"dataArray@iot.count""#
@@ -91,8 +96,11 @@ import Testing
 
   @Test func aWindowMayBeAnInterval() throws {
     let (body, _) = request(
-      try format(SensorThingsOptions(windowTime: .interval)), [row(1, .window(summary(isPartial: true)), second: 60)])
-    #expect(body.contains(#"[["2026-11-22T21:00:00.000Z/2026-11-22T21:01:00.000Z","2026-11-22T21:01:00.000Z",17.31"#))
+      try format(SensorThingsOptions(windowTime: .interval)),
+      [row(1, .window(summary(isPartial: true)), second: 60)])
+    #expect(
+      body.contains(
+        #"[["2026-11-22T21:00:00.000Z/2026-11-22T21:01:00.000Z","2026-11-22T21:01:00.000Z",17.31"#))
     #expect(body.contains(#""count":60,"partial":true}"#))
   }
 
@@ -104,7 +112,8 @@ import Testing
     let left = request(try format(), rows, fates: [.left, .left, .written])
     #expect(left.request.items.map(\.rows) == [[3]])
     let sent = request(try format(SensorThingsOptions(failedRows: .null)), rows)
-    #expect(sent.body.contains(#"Z",null,{"quality":"bad","reason":"timeout"},{"recordId":"6b22b4c8d7155218-1"}]"#))
+    #expect(
+      sent.body.contains(#"Z",null,{"quality":"bad","reason":"timeout"},{"recordId":"6b22b4c8d7155218-1"}]"#))
     #expect(
       sent.body.contains(
         #"Z",null,{"quality":"bad","reason":"timeout"},{"recordId":"6b22b4c8d7155218-2","window":60,"#
@@ -146,12 +155,14 @@ import Testing
     let format = try format(SensorThingsOptions(windowTime: .interval, failedRows: .null))
     let worst = -2.2250738585072014e-308
     let longest = WindowSummary(
-      seconds: 86_400, count: .max, bad: .max, isPartial: true, mean: worst, min: worst, max: worst, sum: worst,
+      seconds: 86_400, count: .max, bad: .max, isPartial: true, mean: worst, min: worst, max: worst,
+      sum: worst,
       standardDeviation: worst, last: .double(worst))
     format.use(
       Catalogue(points: [
         PointDescription(
-          name: "mains.energy", unit: "KWH", kind: .gauge, window: .raw, functions: WindowFunctions(rawValue: 127))
+          name: "mains.energy", unit: "KWH", kind: .gauge, window: .raw,
+          functions: WindowFunctions(rawValue: 127))
       ]))
     var buffer = ByteBuffer()
     format.begin(&buffer)

@@ -23,7 +23,8 @@ import Testing
       state = try TemporaryDirectory()
       var destination = DestinationConfig(
         name: "frost", url: server.url, format: .sensorThings(options), usesGzip: false, maximumReadings: 50,
-        linger: .milliseconds(1), timeout: .seconds(5), retryInitial: .milliseconds(5), retryMaximum: .milliseconds(20)
+        linger: .milliseconds(1), timeout: .seconds(5), retryInitial: .milliseconds(5),
+        retryMaximum: .milliseconds(20)
       )
       change(&destination)
       self.destination = destination
@@ -225,7 +226,9 @@ import Testing
     defer { server.stop() }
     let road = try Scripted(server.url)
     road.queue.store(10)
-    for _ in 0..<1000 where server.requests.count < 5 { _ = try EventSignal().wait(timeout: .milliseconds(10)) }
+    for _ in 0..<1000 where server.requests.count < 5 {
+      _ = try EventSignal().wait(timeout: .milliseconds(10))
+    }
     #expect(server.requests.count >= 5)
     #expect(server.requests.filter { $0.line.hasPrefix("POST") }.count == 1)
     #expect(road.queue.settledThrough == 0 && road.forwarder.status.state == .critical)

@@ -162,7 +162,8 @@ internal import Testing
 
   @Test func sensorThingsHasKeysOfItsOwnAndNeedsAPlace() throws {
     func problems(_ gateway: String, _ keys: String) -> [String] {
-      Fixtures.problems("gateway: {\(gateway)}\ndestinations: [{name: x, format: sensorthings, \(keys)}]").map(\.sentence)
+      Fixtures.problems("gateway: {\(gateway)}\ndestinations: [{name: x, format: sensorthings, \(keys)}]")
+        .map(\.sentence)
     }
     let place = "id: x, location: {longitude: 2, latitude: 41}"
     #expect(problems(place, "url: \"https://a.example/v1.1/\"").isEmpty)
@@ -175,8 +176,10 @@ internal import Testing
         "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)"
       ])
     #expect(
-      problems(place, "url: \"https://a.example\", sensorthings: {failed: null, windowtime: instant}").count == 2)
-    let text = "gateway: {\(place)}\ndestinations: [{name: x, url: \"https://a.example/v1.1/\", format: sensorthings, "
+      problems(place, "url: \"https://a.example\", sensorthings: {failed: null, windowtime: instant}").count
+        == 2)
+    let text =
+      "gateway: {\(place)}\ndestinations: [{name: x, url: \"https://a.example/v1.1/\", format: sensorthings, "
     let read = try ConfigFile.check(
       Array("\(text)sensorthings: {window-time: interval, failed: send, lookup: false}}]".utf8), file: "t")
     let destination = try #require(read.destinations.first)

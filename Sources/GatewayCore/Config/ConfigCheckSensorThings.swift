@@ -18,12 +18,14 @@ extension ConfigCheck {
     // Paths are appended.
     while destination.url.hasSuffix("/") { destination.url.removeLast() }
     if destination.url.contains("?"), let node = keys.take("url") {
-      log.add(node, "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)")
+      log.add(
+        node, "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)")
     }
   }
 
   /// A server takes the place of what is observed from the Thing's (OGC 18-088, 8.2.8).
-  func requireLocation(_ location: Location?, of gateway: ConfigNode?, for destinations: [DestinationConfig]) {
+  func requireLocation(_ location: Location?, of gateway: ConfigNode?, for destinations: [DestinationConfig])
+  {
     let needy = destinations.first {
       if case .sensorThings = $0.format { true } else { false }
     }

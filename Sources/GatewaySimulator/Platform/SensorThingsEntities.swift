@@ -39,7 +39,9 @@ struct SensorThingsEntities: Sendable {
     else { return false }
     var links: [String: String] = [:]
     if let (kind, id) = Self.link(parent) { links[kind] = id }
-    for (kind, target) in [("Thing", "Things"), ("Sensor", "Sensors"), ("ObservedProperty", "ObservedProperties")] {
+    for (kind, target) in [
+      ("Thing", "Things"), ("Sensor", "Sensors"), ("ObservedProperty", "ObservedProperties"),
+    ] {
       guard let link = members.removeValue(forKey: kind) else { continue }
       guard let id = link["@iot.id"], holds(target, id) else { return false }
       links[kind] = Self.text(id)

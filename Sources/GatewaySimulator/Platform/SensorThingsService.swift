@@ -79,12 +79,15 @@ final class SensorThingsService: HTTPService {
     else { return .answer(HTTPAnswer(status: 400, error: "no JSON")) }
     if last == "CreateObservations" { return createObservations(body) }
     let made = state.withLock { $0.entities.create(last, body, under: path.dropLast().last) }
-    return .answer(made ? HTTPAnswer(status: 201, body: .bytes([])) : HTTPAnswer(status: 400, error: "incomplete"))
+    return .answer(
+      made ? HTTPAnswer(status: 201, body: .bytes([])) : HTTPAnswer(status: 400, error: "incomplete"))
   }
 
   private func list(_ set: String, of parent: String?, _ request: HTTPRequest) -> HTTPAnswer {
     let filter = request.query("$filter") ?? ""
-    if manner == .django && filter.contains("phenomenonTime") { return HTTPAnswer(status: 500, error: "field") }
+    if manner == .django && filter.contains("phenomenonTime") {
+      return HTTPAnswer(status: 500, error: "field")
+    }
     guard let matches = SensorThingsFilter(filter) else { return HTTPAnswer(status: 400, error: "filter") }
     let skip = request.query("$skip").flatMap { Int($0) } ?? 0
     // Like a server whose pages are shorter than asked for.
@@ -137,7 +140,9 @@ final class SensorThingsService: HTTPService {
     }
     let isKnown = state.entities.holds("Datastreams", id)
     let verdicts = observations.map { isKnown && isGood($0, state.refused) }
-    if manner == .django && verdicts.contains(false) { return verdicts.map { _ in JSONValue.string("error") } }
+    if manner == .django && verdicts.contains(false) {
+      return verdicts.map { _ in JSONValue.string("error") }
+    }
     return zip(observations, verdicts).map { observation, isStored in
       guard isStored else { return .string("error: a row that is refused") }
       let new = state.entities.add("Observations", observation, ["Datastream": SensorThingsEntities.text(id)])
@@ -149,7 +154,9 @@ final class SensorThingsService: HTTPService {
     guard observation["phenomenonTime"]?.string != nil, let result = observation["result"],
       manner == .frost || result != .null
     else { return false }
-    let number = observation["parameters"]?["recordId"]?.string?.split(separator: "-").last.flatMap { UInt64($0) }
+    let number = observation["parameters"]?["recordId"]?.string?.split(separator: "-").last.flatMap {
+      UInt64($0)
+    }
     return number.map { !refused.contains($0) } ?? true
   }
 }

@@ -23,7 +23,9 @@ package struct DatastreamBook: Equatable, Sendable {
   }
 
   /// Values in another unit are another Datastream's. Names have no blanks.
-  package static func key(of point: PointDescription) -> String { "\(point.name) \(UnitNames.code(point.unit))" }
+  package static func key(of point: PointDescription) -> String {
+    "\(point.name) \(UnitNames.code(point.unit))"
+  }
 
   private static let limit = 4 << 20
 
@@ -39,8 +41,12 @@ package struct DatastreamBook: Equatable, Sendable {
       throw Flaw(text: "no Datastream of it is known (\(error))")
     }
     guard let book = DatastreamBook(parsing: bytes) else { throw Flaw(text: "\"\(path)\" is damaged") }
-    guard book.url == destination.url else { throw Flaw(text: "the known Datastreams are of \"\(book.url)\"") }
-    guard book.gateway == gateway else { throw Flaw(text: "the known Datastreams are of gateway \"\(book.gateway)\"") }
+    guard book.url == destination.url else {
+      throw Flaw(text: "the known Datastreams are of \"\(book.url)\"")
+    }
+    guard book.gateway == gateway else {
+      throw Flaw(text: "the known Datastreams are of gateway \"\(book.gateway)\"")
+    }
     return book
   }
 

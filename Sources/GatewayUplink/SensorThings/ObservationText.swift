@@ -56,7 +56,8 @@ struct ObservationText {
   }
 
   private static func append(
-    _ summary: WindowSummary, _ functions: WindowFunctions, _ main: WindowFunctions, to buffer: inout ByteBuffer
+    _ summary: WindowSummary, _ functions: WindowFunctions, _ main: WindowFunctions,
+    to buffer: inout ByteBuffer
   ) {
     buffer.append(",\"window\":")
     JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)

@@ -38,7 +38,8 @@ package struct Provisioner {
       let (device, quantity) = ThingsDocuments.parts(of: point.name)
       let sensor = try ensure("/Sensors", documents.sensor(device))
       let property = try ensure("/ObservedProperties", documents.property(quantity))
-      try create("/Datastreams", documents.datastream(point, thing: thing, sensor: sensor, property: property))
+      try create(
+        "/Datastreams", documents.datastream(point, thing: thing, sensor: sensor, property: property))
     }
     if !missing.isEmpty { known = try datastreams(of: thing) }
     var wanted: [String: ThingsID] = [:]

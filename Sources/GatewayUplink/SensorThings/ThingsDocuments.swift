@@ -42,7 +42,8 @@ struct ThingsDocuments {
   /// The same for every gateway of a city.
   func property(_ quantity: String) -> JSONValue {
     .object([
-      "name": .string(quantity), "definition": .string("urn:city-gateway:point:\(ThingsPath.encoded(quantity))"),
+      "name": .string(quantity),
+      "definition": .string("urn:city-gateway:point:\(ThingsPath.encoded(quantity))"),
       "description": .string(quantity),
     ])
   }

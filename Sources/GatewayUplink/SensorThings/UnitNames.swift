@@ -19,9 +19,11 @@ enum UnitNames {
 
   // UN/CEFACT Recommendation 20, revision 17.
   private static let known: [String: (String, String)] = [
-    "C62": ("one", "1"), "P1": ("percent", "%"), "59": ("part per million", "ppm"), "61": ("part per billion", "ppb"),
+    "C62": ("one", "1"), "P1": ("percent", "%"), "59": ("part per million", "ppm"),
+    "61": ("part per billion", "ppb"),
     "CEL": ("degree Celsius", "°C"), "KEL": ("kelvin", "K"), "A97": ("hectopascal", "hPa"),
-    "PAL": ("pascal", "Pa"), "BAR": ("bar", "bar"), "MBR": ("millibar", "mbar"), "MTS": ("metre per second", "m/s"),
+    "PAL": ("pascal", "Pa"), "BAR": ("bar", "bar"), "MBR": ("millibar", "mbar"),
+    "MTS": ("metre per second", "m/s"),
     "KMH": ("kilometre per hour", "km/h"), "DD": ("degree", "°"), "MMT": ("millimetre", "mm"),
     "CMT": ("centimetre", "cm"), "MTR": ("metre", "m"), "H67": ("millimetre per hour", "mm/h"),
     "MTQ": ("cubic metre", "m³"), "LTR": ("litre", "l"), "MQH": ("cubic metre per hour", "m³/h"),

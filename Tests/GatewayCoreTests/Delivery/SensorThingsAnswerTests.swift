@@ -12,7 +12,8 @@ import Testing
       rows: 1...5, stream: StreamID(bits: 1),
       items: [BatchItem(name: "42", rows: [1, 3, 5]), BatchItem(name: "43", rows: [2, 4])])
     return DeliveryPolicy.judge(
-      .answer(DeliveryAnswer(status: status, contentType: "application/json", body: Array(body.utf8))), request,
+      .answer(DeliveryAnswer(status: status, contentType: "application/json", body: Array(body.utf8))),
+      request,
       at: DestinationConfig(name: "p", url: "", format: .sensorThings(SensorThingsOptions())))
   }
 

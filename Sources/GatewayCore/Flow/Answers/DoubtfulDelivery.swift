@@ -7,7 +7,8 @@ extension DeliveryVerdict {
     switch outcome {
     case .needless, .found: return false
     case .failure(let trouble, _): return trouble == .busy
-    case .answer(let answer): return 200...299 ~= answer.status || answer.status == 408 || answer.status >= 500
+    case .answer(let answer):
+      return 200...299 ~= answer.status || answer.status == 408 || answer.status >= 500
     }
   }
 }

@@ -11,7 +11,8 @@ enum SensorThingsAnswer {
   static func verdict(on answer: DeliveryAnswer, _ request: DeliveryRequest) -> DeliveryVerdict {
     let count = request.items.reduce(0) { $0 + $1.rows.count }
     guard let texts = (try? JSONValue(parsing: answer.body))?.array, texts.count == count else {
-      let cause = "status \(answer.status), but the answer is not a list of one text for each of \(count) rows"
+      let cause =
+        "status \(answer.status), but the answer is not a list of one text for each of \(count) rows"
       return .keep(.misconfigured, cause: cause, retryAfter: nil)
     }
     var rest = texts[...]
