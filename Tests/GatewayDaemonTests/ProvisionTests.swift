@@ -25,7 +25,7 @@ import Testing
             sensorthings: {failed: send}
             batch: {linger: 20ms}
             timeout: 2s
-            retry: {initial: 50ms, max: 200ms}
+            retry: {initial: 100ms, max: 300ms}
         """)
   }
 

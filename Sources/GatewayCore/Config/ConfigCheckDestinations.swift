@@ -51,7 +51,7 @@ extension ConfigCheck {
 
   private func checkFormat(_ keys: inout MappingReader, into destination: inout DestinationConfig) {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
-    let form = ScalarForm.word(words.map { ($0, $0) }).map("json") { $0 }
+    let form = ScalarForm.word(words.map { ($0, $0) }).map("json or sensorthings") { $0 }
     guard let node = keys.take("format") else { return }
     switch keys.read(node, "format", form) {
     case nil, "json": break
