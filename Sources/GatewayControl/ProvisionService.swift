@@ -17,7 +17,9 @@ package protocol Provisioned: AnyObject, Sendable {
 extension ControlService {
   func provision(_ call: VarlinkCall) -> Answer {
     guard let name = call.parameters["destination"]?.string else { return .invalid("destination") }
-    return begin(delegate.provision(name), name, ProvisionReplies.init)
+    let answer = delegate.provision(name)
+    if case .busy(let cause) = answer { return .error("ProvisionFailed", ["cause": .string(cause)]) }
+    return begin(answer, name, ProvisionReplies.init)
   }
 }
 

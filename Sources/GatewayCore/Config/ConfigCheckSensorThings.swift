@@ -12,6 +12,9 @@ extension ConfigCheck {
       options.looksUp = own.optional("lookup", .flag) ?? options.looksUp
       own.finish()
     }
+    if let node = keys.take("ack"), node.text == "echo" {
+      log.add(node, "\"ack\" should be left out: this format is answered row by row")
+    }
     destination.format = .sensorThings(options)
     // No server is known to unpack.
     destination.usesGzip = false
