@@ -176,6 +176,10 @@ internal import Testing
         "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)"
       ])
     #expect(
+      problems(place, "url: \"https://a.example\", ack: echo") == [
+        "\"ack\" should be left out: this format is answered row by row"
+      ])
+    #expect(
       problems(place, "url: \"https://a.example\", sensorthings: {failed: null, windowtime: instant}").count
         == 2)
     let text =

@@ -34,6 +34,5 @@ enum UnitNames {
     "D44": ("var", "var"), "K3": ("kilovolt ampere reactive hour", "kvar·h"), "HTZ": ("hertz", "Hz"),
     "SEC": ("second", "s"), "MIN": ("minute", "min"), "HUR": ("hour", "h"), "4K": ("milliampere", "mA"),
     "2Z": ("millivolt", "mV"), "OHM": ("ohm", "Ω"), "Q30": ("pH", "pH"), "D10": ("siemens per metre", "S/m"),
-    "NTU": ("nephelometric turbidity unit", "NTU"),
   ]
 }
