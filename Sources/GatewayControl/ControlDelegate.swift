@@ -21,6 +21,12 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Begins to make a destination's platform ready; only those of a format that needs it are known.
   func provision(_ destination: String) -> CarryAnswer<any Provisioned>
 
+  /// The rows that platforms refuse, the oldest first.
+  var quarantine: [QuarantineEntry] { get }
+  /// Queues these again, or forgets them. What went wrong, a sentence each.
+  func retry(_ entries: [QuarantineEntry]) -> [String]
+  func drop(_ entries: [QuarantineEntry]) -> [String]
+
   /// In the order of the configuration.
   var busNames: [String] { get }
   /// nil for a name that no bus has.

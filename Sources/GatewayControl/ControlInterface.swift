@@ -69,6 +69,20 @@ package enum ControlInterface {
       thinned: int
     )
 
+    # value: of a window its mean; cause: what the platform says; retried: it is queued again
+    type QuarantinedRow (
+      destination: string,
+      stream: string,
+      seq: int,
+      point: string,
+      time: string,
+      value: ?float,
+      unit: ?string,
+      quality: string,
+      cause: string,
+      retried: bool
+    )
+
     type StoreUsage (
       capacity: int,
       used: int,
@@ -217,6 +231,14 @@ package enum ControlInterface {
     # Makes a destination's platform (format sensorthings) ready for every point: what is missing is created, what is
     # there is found, and the ids are kept. Only for root, the daemon's user and the socket's group.
     method Provision(destination: string) -> (created: int, datastreams: int)
+
+    # The rows that platforms refuse for ever; destination and seqs narrow it.
+    method Quarantine(destination: ?string, seqs: ?[]int) -> (rows: []QuarantinedRow)
+
+    # Queues such rows again, or forgets them; they stay counted as quarantined then. problems: a sentence for each row
+    # that stayed as it was. Only for root, the daemon's user and the socket's group.
+    method RetryQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
+    method DropQuarantined(destination: ?string, seqs: ?[]int) -> (rows: int, problems: []string)
 
     # What there is to know of one bus. The oldest bad frame comes first.
     method DescribeBus(name: string) -> (

@@ -27,10 +27,13 @@ package struct ControlService: Sendable {
     return .reply([])
   }
 
-  private static let lookingMethods = ["Status", "Sensors", "Watch", "Store", "DescribeBus", "DescribeChip"]
+  private static let lookingMethods = [
+    "Status", "Sensors", "Watch", "Store", "Quarantine", "DescribeBus", "DescribeChip",
+  ]
   /// They change something, put traffic on a bus, or give away what is stored.
   private static let actingMethods = [
-    "Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "Provision",
+    "Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "RetryQuarantined",
+    "DropQuarantined", "Provision",
   ]
 
   private func dispatch(_ call: VarlinkCall, mayChange: Bool) -> Answer {
@@ -57,6 +60,7 @@ package struct ControlService: Sendable {
         ControlMessage.points(delegate.lastValues(), member: "points", nameKey: "name", continues: false))
     case "Watch": watch(call)
     case "Store": .reply(ControlMessage.reply { delegate.storeReport().appendJSON(to: &$0) })
+    case "Quarantine": listQuarantine(call)
     case "DescribeBus": describeBus(call)
     default: describeChip(call)
     }
@@ -71,6 +75,8 @@ package struct ControlService: Sendable {
     case "Export": export(call)
     case "MarkDelivered": markDelivered(call)
     case "Provision": provision(call)
+    case "RetryQuarantined": changeQuarantine(call, delegate.retry)
+    case "DropQuarantined": changeQuarantine(call, delegate.drop)
     default: scan(call)
     }
   }

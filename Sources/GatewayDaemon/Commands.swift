@@ -73,6 +73,29 @@ final class Commands: ControlDelegate {
     }
   }
 
+  var quarantine: [QuarantineEntry] { gateway.stores.depots.flatMap(\.store.quarantine.entries) }
+
+  func retry(_ entries: [QuarantineEntry]) -> [String] {
+    changeQuarantine(entries) { store, entries in
+      entries.compactMap { store.uplinkQueue(for: $0.destination).retry($0.row) }
+    }
+  }
+
+  func drop(_ entries: [QuarantineEntry]) -> [String] {
+    changeQuarantine(entries) { store, entries in
+      store.quarantine.remove(where: entries.contains).map { [$0] } ?? []
+    }
+  }
+
+  private func changeQuarantine(
+    _ entries: [QuarantineEntry], _ change: (DurableStore, [QuarantineEntry]) -> [String]
+  ) -> [String] {
+    gateway.stores.depots.flatMap { depot in
+      let kept = depot.store.quarantine.entries
+      return change(depot.store, entries.filter(kept.contains))
+    }
+  }
+
   var busNames: [String] { gateway.acquisition.buses.map(\.config.name) }
 
   func report(onBus name: String) -> BusReport? {

@@ -41,9 +41,9 @@ final class Depot: Sendable {
     var uplinks: [Uplink] = []
     for destination in config.destinations {
       let heartbeat = Heartbeat(name: "destination \(destination.name)")
+      let queue = store.uplinkQueue(for: destination.name)
       let forwarder = try Forwarder(
-        destination: destination, gateway: config.id, queue: store.queue(for: destination.name),
-        quarantine: MemoryQuarantine(),
+        destination: destination, gateway: config.id, queue: queue, quarantine: queue,
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
         heartbeat: heartbeat, stateDirectory: secrets.stateDirectory)
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))

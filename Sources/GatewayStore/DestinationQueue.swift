@@ -46,3 +46,17 @@ final class DestinationQueue: DeliveryQueue {
     store.shared.withLock { $0.listeners[destination] = raise }
   }
 }
+
+extension DurableStore {
+  /// A quarantined row is queued again, so that whoever waits for rows looks; false where it is not quarantined.
+  package func requeue(_ seq: UInt64, at destination: String) -> Bool {
+    let listener = shared.withLock { shared -> (@Sendable () -> Void)?? in
+      guard shared.ledger.requeue(seq, at: destination) else { return nil }
+      shared.ledgerIsDirty = true
+      return .some(shared.listeners[destination])
+    }
+    guard let listener else { return false }
+    listener?()
+    return true
+  }
+}

@@ -26,6 +26,8 @@ package final class DurableStore: Sendable {
   /// reused.
   let slotLimit: Int
   let capacity: Int
+  /// The rows that platforms refuse.
+  package let quarantine: QuarantineFile
   /// Held for its lock.
   private let directory: StoreDirectory?
 
@@ -122,6 +124,7 @@ package final class DurableStore: Sendable {
     recovery.believe(mark.read(), boot: boot)
     self.device = device
     self.directory = directory
+    quarantine = QuarantineFile(directory: directory?.path)
     self.boot = boot
     self.mark = mark
     self.capacity = capacity
@@ -173,6 +176,11 @@ package final class DurableStore: Sendable {
   /// The view of one destination. Its rows are kept from the moment at which `setDestinations` names it.
   package func queue(for destination: String) -> any DeliveryQueue {
     DestinationQueue(store: self, destination: destination)
+  }
+
+  /// The same, with the quarantine of the rows that its platform refuses.
+  package func uplinkQueue(for destination: String) -> QuarantineQueue {
+    QuarantineQueue(self, destination: destination)
   }
 
   /// Takes over a new configuration's destinations: new ones get whatever is still stored, those that are gone

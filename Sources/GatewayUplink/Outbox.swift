@@ -111,11 +111,11 @@ package struct Outbox: ~Copyable {
     guard refusedInARow < Self.mostRefused else {
       return "it refuses every row, the last one with \(refusal.cause)"
     }
-    if case .commit(let commit) = queue.read(at: refusal.seq), commit.firstSeq <= refusal.seq,
+    if case .commit(let commit) = queue.read(at: refusal.seq),
       let catalogue = queue.catalogue(commit.catalogueID),
       let row = QuarantinedRow(refusal, in: commit, catalogue)
     {
-      if let trouble = quarantine.keep(row, from: destination.name) { return trouble }
+      if let trouble = quarantine.keep(row) { return trouble }
       refusedInARow += 1
       queue.acknowledge(refusal.seq...refusal.seq, as: .quarantined)
     } else {

@@ -26,6 +26,9 @@ extension Invocation {
 struct CallFailure: Error {
   let exitCode: Int32
 
+  /// It has been said already.
+  init(exitCode: Int32) { self.exitCode = exitCode }
+
   init(_ failure: VarlinkFailure, wantsJSON: Bool) {
     exitCode =
       switch failure {

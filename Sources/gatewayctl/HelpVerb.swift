@@ -44,6 +44,10 @@ extension Invocation {
                         make a SensorThings server
                         ready: what is missing is
                         created, never twice
+        quarantine      the rows that a platform
+                        refuses, and why
+          show, retry, drop SEQ… or all
+          --destination only what this one refuses
         check FILE      the mistakes in a
                         configuration
         reload          read the configuration again

@@ -5,7 +5,8 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, store, export, provision, check, reload, flush, help
+  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, provision, check, reload
+  case flush, help
 }
 
 struct UsageError: Error {
@@ -25,7 +26,7 @@ struct Invocation {
   private static let valued: [(word: String, noun: String, verbs: [Verb])] = [
     ("--socket", "a path", []), ("--type", "a type", [.read]), ("--order", "an order", [.read]),
     ("--count", "a number", [.read]), ("--from", "a unit", [.scan]), ("--to", "a unit", [.scan]),
-    ("--destination", "a name", [.export]),
+    ("--destination", "a name", [.export, .quarantine]),
   ]
   /// The options that are given or not, and the verbs they are for.
   private static let plain: [(word: String, verbs: [Verb])] = [
@@ -113,7 +114,7 @@ struct Invocation {
     }
   }
 
-  private static func unknown(_ noun: String, _ word: String, _ known: [String]) -> UsageError {
+  static func unknown(_ noun: String, _ word: String, _ known: [String]) -> UsageError {
     let hint = nearestWord(to: word, in: known).map { ", did you mean \"\($0)\"?" } ?? ""
     return UsageError(sentence: "unknown \(noun) \"\(word.plain)\"\(hint)")
   }
@@ -151,6 +152,7 @@ struct Invocation {
     case .store: return runStore()
     case .export: return runExport()
     case .provision: return runProvision()
+    case .quarantine: return try runQuarantine()
     case .check: return runCheck()
     case .reload: return runReload()
     case .flush: return runFlush()

@@ -90,6 +90,7 @@ final class Cabinet: ControlDelegate {
     var report = StoreReport.calm
     var export: ScriptedExport?
     var marked: [ExportedRun] = []
+    var quarantine: [QuarantineEntry] = []
     var reloads = 0
     var flushes = 0
     var chip = ChipAnswer.unknown(known: ["cabinet", "/dev/gpiochip0"])
@@ -118,6 +119,16 @@ final class Cabinet: ControlDelegate {
       $0.flushes += 1
       return $0.snapshot.accounting.queued
     }
+  }
+}
+
+extension Cabinet {
+  var quarantine: [QuarantineEntry] { state.withLock { $0.quarantine } }
+  func retry(_ entries: [QuarantineEntry]) -> [String] { entries.map { "row \($0.row.seq) stays" } }
+
+  func drop(_ entries: [QuarantineEntry]) -> [String] {
+    state.withLock { $0.quarantine.removeAll(where: entries.contains) }
+    return []
   }
 }
 

@@ -25,7 +25,8 @@ import Testing
       #expect(builder.isComplete == (rows.count == 12))
       builder.seal(into: &batch)
       ranges.append(batch.rows)
-      #expect(batch.head.headers == ["Idempotency-Key: \"6b22b4c8d7155218-\(rows.lowerBound)-\(rows.upperBound)\""])
+      #expect(
+        batch.head.headers == ["Idempotency-Key: \"6b22b4c8d7155218-\(rows.lowerBound)-\(rows.upperBound)\""])
       let document = try JSONValue(parsing: text(batch))
       #expect(document["first"]?.unsignedInteger == rows.lowerBound)
       #expect(document["last"]?.unsignedInteger == rows.upperBound)

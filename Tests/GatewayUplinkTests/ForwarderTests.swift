@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(arguments: [
-    Reply.answer(503), .answer(500), .answer(408), .answer(429), .answer(401), .answer(404), .answer(400),
+    Reply.answer(503), .answer(500), .answer(408), .answer(429), .answer(401), .answer(404), .answer(403),
     .close,
     .truncated, .endlessBody(status: 200), .endlessBody(status: 500), .endlessHeaders,
   ]) func afterAFailureTheSameBytesGoUnderTheSameKey(reply: PlatformServer.Reply) throws {

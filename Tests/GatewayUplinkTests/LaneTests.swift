@@ -148,12 +148,14 @@ import Testing
     let queue = MemoryQueue()
     queue.store(100)
     let now = BootTime(microseconds: 0)
-    var outbox = Outbox(Self.destination(.oldest), gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
+    var outbox = Outbox(
+      Self.destination(.oldest), gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
     #expect(outbox.advance(at: now) && outbox.withBatch { $0.rows } == 93...100)
     #expect(outbox.finish(.answer(DeliveryAnswer(status: 200)), at: now, random: 0).mustPost)
     #expect(outbox.withBatch { $0.rows } == 1...8)
     // The next start knows which rows were left behind.
-    outbox = Outbox(Self.destination(.newest), gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
+    outbox = Outbox(
+      Self.destination(.newest), gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
     #expect(outbox.advance(at: now) && outbox.withBatch { $0.rows } == 85...92)
   }
 

@@ -13,7 +13,9 @@ import Testing
 
     mutating func see(_ batch: borrowing SealedBatch) {
       let body = batch.withBody { Array($0) }
-      if let before = bodies.updateValue(body, forKey: batch.head.headers[0]), before != body { changedBodies += 1 }
+      if let before = bodies.updateValue(body, forKey: batch.head.headers[0]), before != body {
+        changedBodies += 1
+      }
     }
 
     mutating func keep(_ batch: borrowing SealedBatch) {
@@ -80,14 +82,16 @@ import Testing
         queue.change { books in if let victim { books.damaged.insert(victim) } }
       case 12 where !isInFlight:
         // The daemon was killed and started again.
-        outbox = Outbox(OutboxTests.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
+        outbox = Outbox(
+          OutboxTests.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
       default: now = now.advanced(by: .milliseconds(Int.random(in: 0...3000, using: &generator)))
       }
     }
   }
 
   private func run(_ history: inout History, steps: Int) {
-    var outbox = Outbox(Self.destination, gateway: "cabinet", queue: history.queue, quarantine: MemoryQuarantine())
+    var outbox = Outbox(
+      Self.destination, gateway: "cabinet", queue: history.queue, quarantine: MemoryQuarantine())
     var isInFlight = false
     for _ in 0..<steps {
       history.disturb(&outbox, isInFlight: isInFlight)

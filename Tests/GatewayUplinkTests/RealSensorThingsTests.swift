@@ -82,7 +82,7 @@ import Testing
     destination.format = .sensorThings(SensorThingsOptions(failedRows: .null))
     let (queue, quarantine) = try deliver(320, destination, state)
     #expect(queue.now.delivered == 320)
-    #expect(quarantine.rows(of: "frost").map(\.seq) == [321])
+    #expect(quarantine.rows.map(\.seq) == [321])
     #expect(try observations() == 320)
   }
 }

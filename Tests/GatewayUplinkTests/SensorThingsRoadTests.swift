@@ -82,7 +82,7 @@ import Testing
       Issue.record("waited in vain for \(what): \(status)")
     }
 
-    var refused: [QuarantinedRow] { quarantine.rows(of: "frost") }
+    var refused: [QuarantinedRow] { quarantine.rows }
 
     /// Every row up to `count` is there once, with its value, in its point's Datastream.
     func expectEachOnce(through count: UInt64, except missing: Set<UInt64> = []) {

@@ -62,6 +62,14 @@ package struct DeliveryLedger: Equatable, Sendable {
       return fresh
     }
 
+    fileprivate mutating func requeue(_ seq: UInt64) -> Bool {
+      guard quarantined > 0, seq > 0, seq < .max, settled.contains(seq) else { return false }
+      settled.remove(contentsOf: seq..<seq + 1)
+      count -= 1
+      quarantined -= 1
+      return true
+    }
+
     /// The entry with at most `limit` runs: those that hold one of `kept`, as far as that goes, then the first and the
     /// longest. Rows that are forgotten are sent again; they are taken for delivered ones, as far as there are any.
     package func limited(toRuns limit: Int, keeping kept: RangeSet<UInt64> = RangeSet()) -> Entry {
@@ -139,6 +147,11 @@ package struct DeliveryLedger: Equatable, Sendable {
     precondition(rows.upperBound <= storedThrough, "BUG: a row was acknowledged before it was stored")
     // In place: a copy of the runs would be made for each batch.
     return (entries[destination]?.settle(rows, as: settlement) ?? 0) > 0
+  }
+
+  /// A quarantined row is to be sent again; false where there is none of that number.
+  package mutating func requeue(_ seq: UInt64, at destination: String) -> Bool {
+    entries[destination]?.requeue(seq) ?? false
   }
 
   /// `rows` are gone. `byDamage`: the medium cannot give them back, rather than room being needed.

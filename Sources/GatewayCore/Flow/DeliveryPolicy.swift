@@ -143,7 +143,8 @@ package enum DeliveryPolicy {
 
   /// Why a 2xx is no acknowledgement; nil when it is one.
   private static func flaw(
-    of answer: DeliveryAnswer, _ request: DeliveryRequest, _ acknowledgement: DestinationConfig.Acknowledgement
+    of answer: DeliveryAnswer, _ request: DeliveryRequest,
+    _ acknowledgement: DestinationConfig.Acknowledgement
   ) -> String? {
     if !answer.isWhole { return "the answer is too large" }
     if isHTML(answer) { return "the answer is a web page (a captive portal?)" }
@@ -152,7 +153,8 @@ package enum DeliveryPolicy {
     case .echo:
       guard let echo = try? JSONValue(parsing: answer.body) else { return "the answer is not JSON" }
       let isRight =
-        echo["stream"]?.string == request.stream.description && echo["first"]?.unsignedInteger == request.rows.lowerBound
+        echo["stream"]?.string == request.stream.description
+        && echo["first"]?.unsignedInteger == request.rows.lowerBound
         && echo["last"]?.unsignedInteger == request.rows.upperBound
       return isRight ? nil : "the answer does not repeat stream, first and last"
     }

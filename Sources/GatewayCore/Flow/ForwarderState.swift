@@ -171,7 +171,11 @@ package struct ForwarderState: Sendable {
       actions.append(.acknowledge(rows))
       if let all = suspects, all.overlaps(rows) { narrow(to: rest(of: all, behind: rows), lane, &actions) }
     case .partly(_, let again, _):
-      if again.isEmpty { backoff.reset() } else { notBefore = now.advanced(by: backoff.next(after: .busy, random: random)) }
+      if again.isEmpty {
+        backoff.reset()
+      } else {
+        notBefore = now.advanced(by: backoff.next(after: .busy, random: random))
+      }
       restart(lane, at: rows.lowerBound, &actions)
     case .refused where rows.count > 1:
       backoff.reset()

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A row that a platform refuses for ever, with all that is needed to send it again in any format.
 package struct QuarantinedRow: Equatable, Sendable {
   package var seq: UInt64
@@ -24,42 +22,51 @@ package struct QuarantinedRow: Equatable, Sendable {
 
   /// nil where the commit does not hold the row, or its point.
   package init?(_ refusal: RowRefusal, in commit: StoredCommit, _ catalogue: Catalogue) {
+    guard refusal.seq >= commit.firstSeq, refusal.seq <= commit.lastSeq else { return nil }
     let found: Row? = commit.payload.withUnsafeBytes { bytes in
       var decoder = RowDecoder(bytes, rowCount: commit.rowCount)
       var row: Row?
       for _ in commit.firstSeq...refusal.seq { row = try? decoder.next() }
       return row
     }
-    guard refusal.seq <= commit.lastSeq, var row = found, row.point < catalogue.points.count else { return nil }
+    guard var row = found, row.point < catalogue.points.count else { return nil }
     let point = catalogue.points[Int(row.point)]
     row.point = PointIndex(0)
     self.init(
       seq: refusal.seq, stream: commit.stream, boot: commit.boot, cause: refusal.cause, row: row,
       catalogue: Catalogue(points: [point]))
   }
+
+  /// A commit of this row alone, as a queue gives it out.
+  package var commit: StoredCommit {
+    var encoder = RowEncoder()
+    encoder.append(row)
+    return StoredCommit(
+      firstSeq: seq, rowCount: 1, catalogueID: catalogue.id, boot: boot, payload: encoder.bytes.copyBytes(),
+      stream: stream)
+  }
+}
+
+extension QuarantinedRow {
+  package func isSame(as other: QuarantinedRow) -> Bool { seq == other.seq && stream == other.stream }
+}
+
+package struct QuarantineEntry: Equatable, Sendable {
+  package var destination: String
+  package var row: QuarantinedRow
+  /// A person asked for it to be sent again.
+  package var isRetried: Bool
+
+  package init(destination: String, row: QuarantinedRow, isRetried: Bool) {
+    self.destination = destination
+    self.row = row
+    self.isRetried = isRetried
+  }
 }
 
 /// Where rows go that a platform refuses for ever, until a person decides. Thread-safe.
 package protocol Quarantine: AnyObject, Sendable {
-  /// Durable when it returns; keeping a row again changes nothing. What is wrong, in a sentence, where it cannot be
-  /// kept.
-  func keep(_ row: QuarantinedRow, from destination: String) -> String?
-}
-
-/// For a process that ends with its rows.
-package final class MemoryQuarantine: Quarantine {
-  private let rows = Mutex<[String: [QuarantinedRow]]>([:])
-
-  package init() {}
-
-  package func rows(of destination: String) -> [QuarantinedRow] { rows.withLock { $0[destination] ?? [] } }
-
-  package func keep(_ row: QuarantinedRow, from destination: String) -> String? {
-    rows.withLock { rows in
-      if rows[destination]?.contains(where: { $0.seq == row.seq && $0.stream == row.stream }) != true {
-        rows[destination, default: []].append(row)
-      }
-    }
-    return nil
-  }
+  /// Durable when it returns; a row that is here already gets the new cause. What is wrong, in a sentence, where it
+  /// cannot be kept.
+  func keep(_ row: QuarantinedRow) -> String?
 }

@@ -70,7 +70,8 @@ import Testing
   @Test func everyStatusHasItsTrouble() {
     for status in [408, 425, 429] + Array(500...599) { #expect(trouble(judge(status)) == .busy, "\(status)") }
     let others =
-      Array(300...399) + Array(401...407) + Array(409...412) + Array(414...421) + [423, 424] + Array(430...499) + [0, 100, 600, 999]
+      Array(300...399) + Array(401...407) + Array(409...412) + Array(414...421) + [423, 424]
+      + Array(430...499) + [0, 100, 600, 999]
     for status in others { #expect(trouble(judge(status)) == .misconfigured, "\(status)") }
     #expect(judge(413) == .tooLarge)
     for status in [400, 422] {
