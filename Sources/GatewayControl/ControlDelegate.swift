@@ -20,6 +20,9 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Begins to write down what a destination would be sent of these points.
   func preview(of destination: String, points: WatchedPoints) -> CarryAnswer<any PreviewedRows>
 
+  /// Begins to make a destination's platform ready; only those of a format that needs it are known.
+  func provision(_ destination: String) -> CarryAnswer<any Provisioned>
+
   /// The rows that platforms refuse, the oldest first.
   var quarantine: [QuarantineEntry] { get }
   /// Queues these again, or forgets them. What went wrong, a sentence each.

@@ -233,6 +233,10 @@ package enum ControlInterface {
     # stream. Only for root, the daemon's user and the socket's group.
     method MarkDelivered(destination: ?string, runs: []StreamRun) -> (marked: int, refused: int)
 
+    # Makes a destination's platform (format sensorthings) ready for every point: what is missing is created, what is
+    # there is found, and the ids are kept. Only for root, the daemon's user and the socket's group.
+    method Provision(destination: string) -> (created: int, datastreams: int)
+
     # The rows that platforms refuse for ever; destination and seqs narrow it.
     method Quarantine(destination: ?string, seqs: ?[]int) -> (rows: []QuarantinedRow)
 
@@ -289,6 +293,9 @@ package enum ControlInterface {
 
     # No destination has this name; these there are.
     error UnknownDestination (destination: string, known: []string)
+
+    # The platform is not ready, for this reason. What was created is found the next time.
+    error ProvisionFailed (cause: string)
 
     # Another export goes on.
     error ExportOccupied (cause: string)

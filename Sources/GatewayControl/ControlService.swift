@@ -33,7 +33,7 @@ package struct ControlService: Sendable {
   /// They change something, put traffic on a bus, or give away what is stored.
   private static let actingMethods = [
     "Reload", "Flush", "Read", "Scan", "Export", "MarkDelivered", "RetryQuarantined",
-    "DropQuarantined", "Preview",
+    "DropQuarantined", "Preview", "Provision",
   ]
 
   private func dispatch(_ call: VarlinkCall, mayChange: Bool) -> Answer {
@@ -74,6 +74,7 @@ package struct ControlService: Sendable {
     case "Read": read(call)
     case "Export": export(call)
     case "MarkDelivered": markDelivered(call)
+    case "Provision": provision(call)
     case "RetryQuarantined": changeQuarantine(call, delegate.retry)
     case "DropQuarantined": changeQuarantine(call, delegate.drop)
     case "Preview": preview(call)

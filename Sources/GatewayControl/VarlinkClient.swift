@@ -30,6 +30,8 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "no destination is called \(Self.wrong(parameters, "destination"))"
     case .error("org.citygateway.ExportOccupied", let parameters):
       "cannot read the rows: \(parameters["cause"]?.string ?? "")"
+    case .error("org.citygateway.ProvisionFailed", let parameters):
+      "cannot provision: \(parameters["cause"]?.string ?? "")"
     case .error("org.citygateway.BusOccupied", let parameters):
       "too many questions wait for bus \(Self.quoted(parameters["bus"])): try again"
     case .error("org.citygateway.ChipFailed", let parameters):

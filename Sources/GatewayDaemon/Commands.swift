@@ -47,6 +47,29 @@ final class Commands: ControlDelegate {
     }.map { $0 }
   }
 
+  func provision(_ destination: String) -> CarryAnswer<any Provisioned> {
+    let config = gateway.config
+    let known = config.destinations.filter {
+      if case .sensorThings = $0.format { true } else { false }
+    }
+    guard let wanted = known.first(where: { $0.name == destination }) else {
+      return .unknown(known: known.map(\.name))
+    }
+    guard let location = config.location else {
+      return .busy("the configuration says no \"location\" of the \"gateway\", which every Thing needs")
+    }
+    let stores = gateway.stores
+    do throws(SystemError) {
+      let work = try Provision(
+        wanted, at: location, config, queues: stores.depots.map { $0.store.queue(for: destination) },
+        files: stores.secrets.files, directory: stores.secrets.stateDirectory ?? ".",
+        finish: { try stores.restartUplinks() })
+      return try gateway.carryDesk.start(work) ? .begun(work) : .busy("an export or a provision goes on")
+    } catch {
+      return .busy("\(error)")
+    }
+  }
+
   private func begin<Work: Carrying>(
     at destination: String?, _ make: ([Stores.CarriedQueue]) throws(SystemError) -> Work
   ) -> CarryAnswer<Work> {

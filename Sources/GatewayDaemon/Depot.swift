@@ -17,6 +17,12 @@ final class Depot: Sendable {
   struct Secrets: Sendable {
     var credentialsDirectory: String?
     var configDirectory: String
+    /// Where formats keep what they know of a platform.
+    var stateDirectory: String?
+
+    var files: SecretFiles {
+      SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
+    }
   }
 
   let store: DurableStore
@@ -39,7 +45,7 @@ final class Depot: Sendable {
       let forwarder = try Forwarder(
         destination: destination, gateway: config.id, queue: queue, quarantine: queue,
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
-        heartbeat: heartbeat)
+        heartbeat: heartbeat, stateDirectory: secrets.stateDirectory)
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))
     }
     return uplinks

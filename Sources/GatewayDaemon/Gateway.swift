@@ -71,7 +71,8 @@ package final class Gateway: Sendable {
     stores = try Stores(
       config, boot: Self.boot,
       secrets: Depot.Secrets(
-        credentialsDirectory: options.credentialsDirectory, configDirectory: options.configDirectory),
+        credentialsDirectory: options.credentialsDirectory, configDirectory: options.configDirectory,
+        stateDirectory: options.stateDirectory),
       totals: totals, openDisk: options.diskOpener(boot: Self.boot))
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     do throws(SystemError) {
@@ -134,12 +135,13 @@ package final class Gateway: Sendable {
     return flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
   }
 
-  var config: GatewayConfig { running.withLock { $0.config } }
-
   /// For whom rows are kept.
   var destinations: [String] {
     DeliveryLedger.entryNames(for: config.destinations.map(\.name))
   }
+
+  /// What runs at present.
+  var config: GatewayConfig { running.withLock { $0.config } }
 
   /// Every worker's sign of life, for the watchdog.
   package var heartbeats: [Heartbeat] { [writerHeartbeat] + acquisition.heartbeats + stores.heartbeats }

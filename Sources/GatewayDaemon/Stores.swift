@@ -175,6 +175,14 @@ final class Stores: Sendable {
     }
   }
 
+  /// Begins every uplink anew, with what formats know of their platforms by now.
+  func restartUplinks() throws {
+    try changes.withLock { _ in
+      let config = state.withLock { $0.config }
+      for depot in depots { try depot.adopt(config, depot.makeUplinks(config)) }
+    }
+  }
+
   var depots: [Depot] { state.withLock { $0.depots } }
 
   /// Has every forwarder send now, and looks for a disk that is away; the rows that are queued.

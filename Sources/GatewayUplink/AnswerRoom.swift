@@ -4,6 +4,10 @@ final class AnswerRoom {
   private var headerBytes = 0
   /// More came than is taken; the transfer was stopped there.
   private(set) var isOverfull = false
+  /// Bytes of a body, at most.
+  private let limit: Int
+
+  init(limit: Int) { self.limit = limit }
 
   static func at(_ context: UnsafeMutableRawPointer?) -> AnswerRoom {
     Unmanaged<AnswerRoom>.fromOpaque(context!).takeUnretainedValue()
@@ -17,7 +21,7 @@ final class AnswerRoom {
 
   /// How many bytes were taken: fewer than were offered stop the transfer.
   func take(body bytes: UnsafeRawBufferPointer) -> Int {
-    let part = bytes.prefix(CurlExchange.answerLimit - body.count)
+    let part = bytes.prefix(limit - body.count)
     body.append(contentsOf: part)
     if part.count < bytes.count { isOverfull = true }
     return part.count

@@ -9,6 +9,8 @@ package struct SealedBatch: ~Copyable, Sendable {
   package fileprivate(set) var stream = StreamID(bits: 0)
   /// See `FinishedRequest.items`.
   package fileprivate(set) var items: [BatchItem] = []
+  /// See `FinishedRequest.lookups`.
+  package fileprivate(set) var lookups: [Lookup] = []
   /// The format has no place for any of the rows: there is nothing to send.
   package fileprivate(set) var isEmpty = false
 
@@ -68,11 +70,11 @@ package struct BatchBuilder: ~Copyable {
   /// `format`: another than the destination's own.
   package init(
     _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, from seq: UInt64 = 1,
-    format: (any BatchFormat)? = nil
+    state: String? = nil, format: (any BatchFormat)? = nil
   ) {
     self.queue = queue
     maximumBytes = destination.maximumBytes
-    self.format = format ?? destination.makeFormat(gateway: gateway)
+    self.format = format ?? destination.makeFormat(gateway: gateway, state: state)
     gzip = destination.usesGzip ? GzipEncoder() : nil
     next = seq
     self.format.begin(&body)
@@ -179,6 +181,7 @@ package struct BatchBuilder: ~Copyable {
     let request = format.finish(&body, rows: rows)
     batch.items = request.items
     batch.parts = Self.parts(of: request, end: body.count)
+    batch.lookups = request.lookups
     if gzip != nil {
       compress(into: &batch)
     } else {

@@ -17,7 +17,8 @@ final class CurlExchange {
   private let multi: UnsafeMutableRawPointer
   private let easy: UnsafeMutableRawPointer
   private let errorText: UnsafeMutablePointer<CChar>
-  private let room = AnswerRoom()
+  private let room: AnswerRoom
+  private let body = BodyReader()
   private var headers: UnsafeMutablePointer<curl_slist>?
   private var isInFlight = false
   /// When the certificate ends that the peer showed on the last new connection; nil while it showed none.
@@ -29,6 +30,7 @@ final class CurlExchange {
   init(_ destination: DestinationConfig, tls: TLSFiles) {
     self.destination = destination
     self.tls = tls
+    room = AnswerRoom(limit: destination.answerLimit)
     guard Self.isLibraryReady, let multi = curl_multi_init(), let easy = curl_easy_init() else {
       fatalError("cannot start libcurl: out of memory")
     }
@@ -57,7 +59,6 @@ final class CurlExchange {
   private func setProtocol() {
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
-    set(CURLOPT_POST, 1)
     set(CURLOPT_FOLLOWLOCATION, 0)
     // One batch is in flight at a time: HTTP/2 would cost memory and bring nothing.
     set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -115,6 +116,10 @@ final class CurlExchange {
       AnswerRoom.at(context).take(headerBytes: size * count)
     }
     gateway_curl_set_pointer(easy, CURLOPT_HEADERDATA, context)
+    gateway_curl_set_callback(easy, CURLOPT_READFUNCTION) { room, size, count, context in
+      BodyReader.at(context).give(UnsafeMutableRawBufferPointer(start: room, count: size * count))
+    }
+    gateway_curl_set_pointer(easy, CURLOPT_READDATA, Unmanaged.passUnretained(body).toOpaque())
     gateway_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
     gateway_curl_set_socket_callback(easy) { _, socket, _ in
       // Sent bytes that nobody acknowledges: the kernel's own patience is a quarter of an hour (tcp(7)).
@@ -142,7 +147,9 @@ final class CurlExchange {
 
   /// Begins to post `body`, which must stay where it is until the outcome or `cancel`. The outcome is returned here
   /// where it is known at once.
-  func begin(_ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String]) -> DeliveryOutcome? {
+  func begin(
+    _ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String], as head: RequestHead = RequestHead()
+  ) -> DeliveryOutcome? {
     precondition(!isInFlight, "BUG: a second request while one is in flight")
     room.removeAll()
     errorText[0] = 0
@@ -151,13 +158,23 @@ final class CurlExchange {
     headers = nil
     for line in lines { headers = curl_slist_append(headers, line) }
     gateway_curl_set_list(easy, CURLOPT_HTTPHEADER, headers)
-    gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
-    gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count))
+    setBody(body, head)
     let code = curl_multi_add_handle(multi, easy)
     precondition(
       code == CURLM_OK, "BUG: curl_multi_add_handle: \(String(cString: curl_multi_strerror(code)))")
     isInFlight = true
     return perform()
+  }
+
+  /// curl itself repeats a request whose reused connection ended before the answer, unless it would have to rewind a
+  /// body that only a callback gives (CURLE_SEND_FAIL_REWIND then).
+  private func setBody(_ bytes: UnsafeRawBufferPointer, _ head: RequestHead) {
+    if head.isQuestion { return set(CURLOPT_HTTPGET, 1) }
+    set(CURLOPT_POST, 1)
+    let fields = head.isRepeatable ? UnsafeMutableRawPointer(mutating: bytes.baseAddress) : nil
+    gateway_curl_set_pointer(easy, CURLOPT_POSTFIELDS, fields)
+    gateway_curl_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(bytes.count))
+    body.rest = bytes
   }
 
   /// Waits until something happened, `wake` was raised, or `timeout` has passed. Returns the outcome once.

@@ -112,7 +112,9 @@ package final class CurlTransport: Transport {
       }
       self.batch = batch
       let url = destination.url + (batch.pathSecret?.path(of: batch.head) ?? batch.head.path)
-      return platform.begin(url, batch.body, headers: headers(batch.head, credentials)).flatMap(answered)
+      return platform.begin(
+        url, batch.body, headers: headers(batch.head, credentials), as: batch.head
+      ).flatMap(answered)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
     }
@@ -120,7 +122,8 @@ package final class CurlTransport: Transport {
 
   private func headers(_ head: RequestHead, _ credentials: Credentials) -> [String] {
     // Without "Expect:" a platform that does not know 100-continue costs a second for each larger batch.
-    var lines = destination.openHeaders(of: head) + ["Expect:"]
+    var lines = destination.openHeaders(of: head)
+    if !head.isQuestion { lines.append("Expect:") }
     if let line = credentials.line { lines.append(line) }
     return lines
   }
@@ -176,7 +179,7 @@ package final class CurlTransport: Transport {
   private func accept(_ outcome: DeliveryOutcome, asked time: BootTime) -> DeliveryOutcome? {
     let action = "cannot get a token: "
     switch outcome {
-    case .needless: return nil
+    case .needless, .found: return nil
     case .failure(let trouble, let cause): return .failure(trouble, cause: action + cause)
     case .answer(let answer) where (200...299).contains(answer.status):
       guard let flaw = token?.take(answer.body, asked: time) else { return nil }

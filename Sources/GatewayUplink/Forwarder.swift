@@ -29,6 +29,7 @@ package final class Forwarder: Sendable {
   private let queue: any DeliveryQueue
   private let quarantine: any Quarantine
   private let files: SecretFiles
+  private let stateDirectory: String?
   private let heartbeat: Heartbeat
   private let wake: EventSignal
   private let isStopping = Atomic<Bool>(false)
@@ -36,9 +37,11 @@ package final class Forwarder: Sendable {
   private let current = Mutex((status: Status(), retryTime: BootTime?.none))
   private let thread = Mutex<WorkerThread?>(nil)
 
+  /// `stateDirectory`: where formats keep what they know of a platform.
   package init(
     destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
-    credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat
+    credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat,
+    stateDirectory: String? = nil
   ) throws(SystemError) {
     self.destination = destination
     self.gateway = gateway
@@ -46,14 +49,16 @@ package final class Forwarder: Sendable {
     self.quarantine = quarantine
     files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
     self.heartbeat = heartbeat
+    self.stateDirectory = stateDirectory
     wake = try EventSignal()
   }
 
   /// Begins to deliver. Called once.
   package func start() throws(SystemError) {
     queue.onStored { [wake] in wake.raise() }
+    let stored = queue.storedThrough
     var worker: WorkerThread? = try WorkerThread(name: "up-\(destination.name)") { [self] in
-      run(over: CurlTransport(destination, files: files, wake: wake))
+      run(over: CurlTransport(destination, files: files, wake: wake), stored: stored)
     }
     thread.withLock { swap(&$0, &worker) }
   }
@@ -84,39 +89,28 @@ package final class Forwarder: Sendable {
 
   // MARK: - The thread
 
-  private func run(over transport: some Transport) {
-    var outbox = Outbox(destination, gateway: gateway, queue: queue, quarantine: quarantine)
+  /// `stored`: the last row that an earlier run may have sent.
+  private func run(over transport: some Transport, stored: UInt64) {
+    var outbox = Outbox(
+      destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory)
+    let courier = Courier(transport, stored: stored)
     note(transport.certificateEnd)
-    var parts = BatchParts()
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
       var mustPost = outbox.advance(at: now)
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
-      if mustPost { outbox.withBatch { post($0, &parts, over: transport) } }
+      if mustPost { outbox.withBatch { courier.begin($0) } }
       note(outbox.phase)
-      let isNeedless = outbox.lane != nil && outbox.withBatch { $0.isEmpty }
-      guard let outcome = isNeedless ? .needless : transport.turn(timeout: wait(outbox.wakeTime)) else {
-        continue
-      }
+      guard let outcome = courier.turn(timeout: wait(outbox.wakeTime)) else { continue }
       note(transport.certificateEnd)
-      if outbox.withBatch({ parts.goOn(in: $0, after: outcome, at: destination) }) {
-        outbox.withBatch { post($0, &parts, over: transport) }
-        continue
-      }
+      if outbox.withBatch({ courier.goOn(in: $0, after: outcome, at: destination) }) { continue }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
-      if end.mustPost { outbox.withBatch { post($0, &parts, over: transport) } }
+      courier.learn(end.verdict, after: outcome)
+      if end.mustPost { outbox.withBatch { courier.begin($0) } }
       note(end.verdict)
     }
-    transport.cancel()
-  }
-
-  private func post(_ batch: borrowing SealedBatch, _ parts: inout BatchParts, over transport: some Transport)
-  {
-    if batch.isEmpty { return }
-    let part = parts.next(of: batch)
-    let head = batch.head(of: part)
-    batch.withBody(of: part) { transport.begin($0, head: head) }
+    courier.cancel()
   }
 
   private func wait(_ wakeTime: BootTime?) -> Duration {
@@ -145,6 +139,9 @@ package final class Forwarder: Sendable {
       case .keep(let trouble, let cause, _):
         current.status.state = trouble == .misconfigured ? .critical : .warning
         current.status.lastError = "cannot deliver to \"\(destination.name)\": \(cause)"
+      case .partly([], _, let cause):
+        current.status.state = .warning
+        current.status.lastError = "\"\(destination.name)\" took a part of a batch: \(cause)"
       case .partly(_, _, let cause), .refused(let cause):
         current.status.state = .warning
         current.status.lastError = "\"\(destination.name)\" refuses a row: \(cause)"

@@ -25,7 +25,8 @@ package struct Outbox: ~Copyable {
   private var mustPost = false
 
   package init(
-    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine
+    _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
+    stateDirectory: String? = nil
   ) {
     self.queue = queue
     self.quarantine = quarantine
@@ -40,8 +41,9 @@ package struct Outbox: ~Copyable {
     } else {
       frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
     }
-    live = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier))
-    backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue))
+    live = OutboxLane(
+      BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier, state: stateDirectory))
+    backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, state: stateDirectory))
   }
 
   package var phase: ForwarderState.Phase { state.phase }

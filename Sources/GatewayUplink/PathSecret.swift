@@ -13,7 +13,7 @@ struct PathSecret {
   /// The outcome without the secret, as it may be shown and logged.
   func censored(_ outcome: DeliveryOutcome) -> DeliveryOutcome {
     switch outcome {
-    case .needless: return outcome
+    case .needless, .found: return outcome
     case .failure(let trouble, let cause): return .failure(trouble, cause: censored(cause))
     case .answer(var answer):
       let body = String(decoding: answer.body, as: UTF8.self)
@@ -31,7 +31,8 @@ struct PathSecret {
 extension DestinationConfig {
   /// A request's headers but those of credentials.
   package func openHeaders(of head: RequestHead) -> [String] {
-    ["Content-Type: \(head.contentType)"] + head.headers + (usesGzip ? ["Content-Encoding: gzip"] : [])
+    if head.isQuestion { return ["Accept: application/json"] + head.headers }
+    return ["Content-Type: \(head.contentType)"] + head.headers + (usesGzip ? ["Content-Encoding: gzip"] : [])
   }
 
   /// The header of credentials, without the secret; nil where there is none.

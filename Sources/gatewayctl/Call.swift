@@ -40,7 +40,8 @@ struct CallFailure: Error {
         ExitCode.usage
       case .error("org.citygateway.BusOccupied", _), .error("org.citygateway.ExportOccupied", _):
         ExitCode.tryLater
-      case .error("org.citygateway.ChipFailed", _), .error("org.citygateway.BusFailed", _):
+      case .error("org.citygateway.ChipFailed", _), .error("org.citygateway.BusFailed", _),
+        .error("org.citygateway.ProvisionFailed", _):
         ExitCode.unavailable
       case .error("org.citygateway.ConfigInvalid", _): ExitCode.configuration
       case .error: ExitCode.failure

@@ -40,6 +40,10 @@ extension Invocation {
           --mark-delivered
                         once the file is complete
           --force       replace a file
+        provision DESTINATION
+                        make a SensorThings server
+                        ready: what is missing is
+                        created, never twice
         quarantine      the rows that a platform
                         refuses, and why
           show, retry, drop SEQ… or all

@@ -5,7 +5,7 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, check, reload
+  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision, check, reload
   case flush, help
 }
 
@@ -95,6 +95,8 @@ struct Invocation {
       throw UsageError(sentence: "preview needs the name of a destination")
     case .scan where arguments.count != 1, .bus where arguments.count != 1:
       throw UsageError(sentence: "\(verb?.rawValue ?? "") needs the name of one bus")
+    case .provision where arguments.count != 1:
+      throw UsageError(sentence: "provision needs the name of one destination")
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
     case .read where !(3...4).contains(arguments.count):
       throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
@@ -151,6 +153,7 @@ struct Invocation {
     case .gpio: return runGPIO()
     case .store: return runStore()
     case .export: return runExport()
+    case .provision: return runProvision()
     case .quarantine: return try runQuarantine()
     case .preview: return runPreview()
     case .check: return runCheck()

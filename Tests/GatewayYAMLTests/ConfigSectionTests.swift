@@ -161,6 +161,39 @@ internal import Testing
     #expect(destination == expected)
   }
 
+  @Test func sensorThingsHasKeysOfItsOwnAndNeedsAPlace() throws {
+    func problems(_ gateway: String, _ keys: String) -> [String] {
+      Fixtures.problems("gateway: {\(gateway)}\ndestinations: [{name: x, format: sensorthings, \(keys)}]")
+        .map(\.sentence)
+    }
+    let place = "id: x, location: {longitude: 2, latitude: 41}"
+    #expect(problems(place, "url: \"https://a.example/v1.1/\"").isEmpty)
+    #expect(
+      problems("id: x", "url: \"https://a.example/v1.1\"") == [
+        "\"gateway\" needs a place, location: {longitude: 2.1734, latitude: 41.3851}, for destination \"x\""
+      ])
+    #expect(
+      problems(place, "url: \"https://a.example/v1.1?x=y\"") == [
+        "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)"
+      ])
+    #expect(
+      problems(place, "url: \"https://a.example\", ack: echo") == [
+        "\"ack\" should be left out: this format is answered row by row"
+      ])
+    #expect(
+      problems(place, "url: \"https://a.example\", sensorthings: {failed: null, windowtime: instant}").count
+        == 2)
+    let text =
+      "gateway: {\(place)}\ndestinations: [{name: x, url: \"https://a.example/v1.1/\", format: sensorthings, "
+    let read = try ConfigFile.check(
+      Array("\(text)sensorthings: {window-time: interval, failed: send, lookup: false}}]".utf8), file: "t")
+    let destination = try #require(read.destinations.first)
+    #expect(destination.url == "https://a.example/v1.1" && !destination.usesGzip)
+    #expect(
+      destination.format
+        == .sensorThings(SensorThingsOptions(windowTime: .interval, failedRows: .null, looksUp: false)))
+  }
+
   @Test func aDeviceNamesOneOfTheBuses() {
     func sentences(_ bus: String, buses: String) -> [String] {
       Fixtures.problems(

@@ -33,6 +33,7 @@ package struct ConfigCheck {
     let devices = self.devices(keys.list("devices"), on: buses, defaults)
     let destinations = self.destinations(keys.list("destinations"), entities.finish())
     keys.finish()
+    requireLocation(location, of: keys.take("gateway"), for: destinations)
     return GatewayConfig(
       id: id, location: location, store: store, buses: buses.compactMap(\.config), devices: devices,
       destinations: destinations)

@@ -87,12 +87,8 @@ extension ConfigCheck {
     switch word {
     case "influx": return influx(&keys).map { .influx($0) }
     case "ngsi-ld": return .ngsi(ngsi(&keys, entities, &url))
+    case "sensorthings": return .sensorThings(sensorThings(&keys, &url))
     case "thingsboard": return thingsBoard(&keys).map { .thingsboard($0) }
-    case .some(let word) where word != "json":
-      if let node {
-        log.add(node, Self.unavailable("format", word, speaks: "json, ngsi-ld, influx and thingsboard"))
-      }
-      return nil
     default: return .json
     }
   }
@@ -100,7 +96,7 @@ extension ConfigCheck {
   /// What has to go together with the format.
   private func check(_ destination: inout DestinationConfig, keys: inout MappingReader) {
     switch destination.format {
-    case .json, .ngsi: return
+    case .json, .ngsi, .sensorThings: return
     case .influx, .thingsboard: break
     }
     if destination.acknowledgement == .echo, let node = keys.take("ack") {

@@ -248,11 +248,13 @@ package struct DestinationConfig: Equatable, Sendable {
     case thingsboard(ThingsBoardConfig)
     /// Entities for an NGSI-LD broker; the URL is the broker's base.
     case ngsi(NGSIConfig)
+    /// `CreateObservations`; the URL is the service's root.
+    case sensorThings(SensorThingsOptions)
 
     /// What came last is what the platform shows: rows must leave in their order.
     package var keepsOrder: Bool {
       switch self {
-      case .json, .influx, .thingsboard: false
+      case .json, .influx, .thingsboard, .sensorThings: false
       case .ngsi: true
       }
     }

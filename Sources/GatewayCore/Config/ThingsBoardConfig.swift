@@ -17,7 +17,7 @@ extension DestinationConfig.Format {
     switch self {
     case .json, .influx: true
     // Brokers do not unpack requests.
-    case .thingsboard, .ngsi: false
+    case .thingsboard, .ngsi, .sensorThings: false
     }
   }
 
@@ -25,7 +25,7 @@ extension DestinationConfig.Format {
   var addsPath: Bool {
     switch self {
     case .json: false
-    case .influx, .thingsboard, .ngsi: true
+    case .influx, .thingsboard, .ngsi, .sensorThings: true
     }
   }
 }

@@ -6,6 +6,8 @@ package enum DeliveryOutcome: Equatable, Sendable {
   case answer(DeliveryAnswer)
   /// There was nothing in the batch for this platform.
   case needless
+  /// Nothing was sent: the platform said that it has these rows already, and only these.
+  case found([UInt64])
   /// There was no answer, or only the beginning of one.
   case failure(DeliveryTrouble, cause: String)
 }
@@ -96,6 +98,7 @@ package enum DeliveryPolicy {
   ) -> DeliveryVerdict {
     switch outcome {
     case .needless: return .accepted
+    case .found(let rows): return found(rows, of: request)
     case .failure(let trouble, let cause): return .keep(trouble, cause: cause, retryAfter: nil)
     case .answer(let answer):
       if let verdict = partwise(answer, request, destination.format) { return verdict }
@@ -124,6 +127,8 @@ package enum DeliveryPolicy {
     case .influx: only(204, answer, "InfluxDB confirms a write with")
     case .thingsboard: only(200, answer, "ThingsBoard confirms telemetry with")
     case .ngsi: NGSIAnswer.verdict(answer, request)
+    case .sensorThings:
+      (200...299).contains(answer.status) ? SensorThingsAnswer.verdict(on: answer, request) : nil
     }
   }
 

@@ -11,6 +11,12 @@ package struct RequestHead: Equatable, Sendable {
   package var secretFile: String?
 
   package static let secretPlace = "{token}"
+  /// A GET without a body.
+  package var isQuestion = false
+  /// Whether the platform may get the request twice; else it is sent once for each `begin`, whatever happens.
+  package var isRepeatable = true
+  /// Why it cannot be sent at all, which only a person can mend.
+  package var obstacle: String?
 
   package init(path: String = "", contentType: String = "application/json", headers: [String] = []) {
     self.path = path
@@ -68,26 +74,36 @@ package struct FinishedRequest: Equatable, Sendable {
   /// Where the rows take more than one request: the others, each up to the next one's start. The platform has the rows
   /// when it has accepted all, one after the other.
   package var further: [RequestStart]
+  /// What to ask the platform before rows are sent that may be there; empty where it keeps each once.
+  package var lookups: [Lookup]
 
   package init(
     start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = [],
-    further: [RequestStart] = []
+    further: [RequestStart] = [], lookups: [Lookup] = []
   ) {
     self.start = start
     self.head = head
     self.items = items
     self.further = further
+    self.lookups = lookups
   }
 }
 
 extension DestinationConfig {
-  /// A writer of this destination's format.
-  package func makeFormat(gateway: String) -> any BatchFormat {
+  /// A writer of this destination's format. `state`: the directory where formats keep what they know of a platform.
+  package func makeFormat(gateway: String, state: String? = nil) -> any BatchFormat {
     switch format {
-    case .json: NativeJSON(gateway: gateway)
-    case .influx(let config): LineProtocol(config, gateway: gateway)
-    case .thingsboard(let config): ThingsBoardTelemetry(config)
-    case .ngsi(let config): NGSILD(config)
+    case .json: return NativeJSON(gateway: gateway)
+    case .influx(let config): return LineProtocol(config, gateway: gateway)
+    case .thingsboard(let config): return ThingsBoardTelemetry(config)
+    case .ngsi(let config): return NGSILD(config)
+    case .sensorThings(let options):
+      let book = state.map { directory in
+        Result { () throws(DatastreamBook.Flaw) in
+          try DatastreamBook.load(from: directory, self, gateway: gateway)
+        }
+      }
+      return SensorThings(destination: name, options: options, book: book)
     }
   }
 }
