@@ -148,7 +148,8 @@ final class CurlExchange {
   /// Begins to post `body`, which must stay where it is until the outcome or `cancel`. The outcome is returned here
   /// where it is known at once.
   func begin(
-    _ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String], as head: RequestHead = RequestHead()
+    _ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String],
+    as head: RequestHead = RequestHead()
   ) -> DeliveryOutcome? {
     precondition(!isInFlight, "BUG: a second request while one is in flight")
     room.removeAll()

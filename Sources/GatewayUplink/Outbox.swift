@@ -104,7 +104,7 @@ package struct Outbox: ~Copyable {
     }
     if case .partly(_, let again, _) = verdict {
       var taken = RangeSet(Range(rows))
-      for seq in again { taken.remove(contentsOf: seq..<seq + 1) }
+      for seq in again + refused.map(\.seq) { taken.remove(contentsOf: seq..<seq + 1) }
       for run in taken.ranges { queue.acknowledge(ClosedRange(run), as: .delivered) }
     }
     return verdict
