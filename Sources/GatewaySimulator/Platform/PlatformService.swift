@@ -161,9 +161,14 @@ final class PlatformService: HTTPService {
   private func enter(_ batch: BatchIntake.Batch, _ file: RowFile?) throws(BatchIntake.Refusal) -> HTTPAnswer {
     let summary = batch.summary
     let rows = summary.last - summary.first + 1
-    let added = books.withLock { $0.take(summary, bytes: batch.size) }
-    let accepted = added.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
-    if keepsRows { try keep(added, of: batch, file) }
+    // In one: who sees a row counted finds it.
+    let (accepted, new) = books.withLock { [keepsRows] books in
+      let added = books.take(summary, bytes: batch.size)
+      let new = keepsRows ? Self.rows(added, of: batch) : []
+      books.keep(new, of: summary.stream)
+      return (added.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }, new)
+    }
+    if let file { try write(new, of: summary, to: file) }
     return HTTPAnswer(
       json: .object([
         "stream": .string(summary.stream), "first": .count(summary.first), "last": .count(summary.last),
@@ -171,16 +176,16 @@ final class PlatformService: HTTPService {
       ]))
   }
 
-  private func keep(
-    _ added: [ClosedRange<UInt64>], of batch: BatchIntake.Batch, _ file: RowFile?
-  ) throws(BatchIntake.Refusal) {
-    let first = batch.summary.first
-    let new = added.flatMap { range in
-      range.map { PlatformRow(seq: $0, text: batch.rows[Int($0 - first)]) }
+  private static func rows(_ numbers: [ClosedRange<UInt64>], of batch: BatchIntake.Batch) -> [PlatformRow] {
+    numbers.flatMap { range in
+      range.map { PlatformRow(seq: $0, text: batch.rows[Int($0 - batch.summary.first)]) }
     }
-    books.withLock { $0.keep(new, of: batch.summary.stream) }
-    guard let file else { return }
-    for row in new { file.append(row.text, of: batch.summary) }
+  }
+
+  private func write(
+    _ rows: [PlatformRow], of batch: BatchSummary, to file: RowFile
+  ) throws(BatchIntake.Refusal) {
+    for row in rows { file.append(row.text, of: batch) }
     do throws(SystemError) { try file.flush() } catch { throw .status(500, error.description) }
   }
 }
