@@ -26,10 +26,9 @@ package final class QuarantineQueue: DeliveryQueue, Quarantine {
   package func onStored(_ raise: @escaping @Sendable () -> Void) { queue.onStored(raise) }
 
   package func read(at seq: UInt64) -> DeliveryRead {
-    let rows = retried
     let found = queue.read(at: seq)
-    if rows.isEmpty { return found }
     if case .commit(let commit) = found, commit.firstSeq <= seq { return found }
+    let rows = retried
     if let row = rows.first(where: { $0.seq == seq }) { return .commit(row.commit) }
     // A gap ends where a row of the quarantine lies.
     guard let next = rows.map(\.seq).filter({ $0 > seq }).min(),

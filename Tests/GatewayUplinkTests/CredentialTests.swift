@@ -23,6 +23,18 @@ import Testing
       tokenURL: url, clientID: "cab:1", secretFile: "password", scope: "write read", audience: "city")
   }
 
+  /// With the secrets of `files()`.
+  private static func authentication(
+    _ way: Way, tokens: PlatformServer
+  ) -> DestinationConfig.Authentication {
+    switch way {
+    case .bearer: .bearer(tokenFile: "token")
+    case .basic: .basic(user: "cabinet", passwordFile: "password")
+    case .header: .header(name: "X-Api-Key", valueFile: "key")
+    case .oauth2: .oauth2(client(tokens.url))
+    }
+  }
+
   /// Answers with `tokens` one after the other, then with the last one.
   private static func tokenServer(_ tokens: [String], life: Int = 3600) throws -> PlatformServer {
     try PlatformServer { number, _ in
@@ -224,13 +236,7 @@ import Testing
     }
     defer { server.stop() }
     let bench = try Bench(server.url, credentials: directory.path) {
-      $0.authentication =
-        switch way {
-        case .bearer: .bearer(tokenFile: "token")
-        case .basic: .basic(user: "cabinet", passwordFile: "password")
-        case .header: .header(name: "X-Api-Key", valueFile: "key")
-        case .oauth2: .oauth2(Self.client(server.url))
-        }
+      $0.authentication = Self.authentication(way, tokens: server)
     }
     bench.queue.store(1)
     while server.requests.count < 4 { Bench.wait(.milliseconds(5)) }
@@ -249,13 +255,7 @@ import Testing
     }
     defer { server.stop() }
     let bench = try Bench(server.url, credentials: directory.path) {
-      $0.authentication =
-        switch way {
-        case .bearer: .bearer(tokenFile: "token")
-        case .basic: .basic(user: "cabinet", passwordFile: "password")
-        case .header: .header(name: "X-Api-Key", valueFile: "key")
-        case .oauth2: .oauth2(Self.client(tokens.url))
-        }
+      $0.authentication = Self.authentication(way, tokens: tokens)
     }
     bench.queue.store(1)
     let error = try #require(bench.failure().lastError)

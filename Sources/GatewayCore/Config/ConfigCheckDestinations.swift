@@ -24,7 +24,7 @@ extension ConfigCheck {
   ) -> DestinationConfig {
     let allowsPlain = keys.optional("insecure", .flag) ?? false
     var destination = DestinationConfig(name: name, url: url(&keys, "url", allowsPlain: allowsPlain))
-    destination.format = format(&keys, &destination.url, entities) ?? .json
+    destination.format = format(&keys, destination.url, entities) ?? .json
     destination.authentication =
       keys.mapping("auth").map { authentication($0, allowsPlain: allowsPlain) } ?? .none
     destination.acknowledgement =
@@ -76,7 +76,7 @@ extension ConfigCheck {
 
   /// nil where it cannot be read, which was said.
   private func format(
-    _ keys: inout MappingReader, _ url: inout String, _ entities: [EntityConfig]
+    _ keys: inout MappingReader, _ url: String, _ entities: [EntityConfig]
   ) -> DestinationConfig.Format? {
     let words = ["json", "ngsi-ld", "sensorthings", "influx", "thingsboard"]
     let node = keys.take("format")
@@ -86,8 +86,8 @@ extension ConfigCheck {
     }
     switch word {
     case "influx": return influx(&keys).map { .influx($0) }
-    case "ngsi-ld": return .ngsi(ngsi(&keys, entities, &url))
-    case "sensorthings": return .sensorThings(sensorThings(&keys, &url))
+    case "ngsi-ld": return .ngsi(ngsi(&keys, entities, url))
+    case "sensorthings": return .sensorThings(sensorThings(&keys, url))
     case "thingsboard": return thingsBoard(&keys).map { .thingsboard($0) }
     default: return .json
     }
@@ -95,6 +95,9 @@ extension ConfigCheck {
 
   /// What has to go together with the format.
   private func check(_ destination: inout DestinationConfig, keys: inout MappingReader) {
+    if destination.format.addsPath {
+      while destination.url.hasSuffix("/") { destination.url.removeLast() }
+    }
     switch destination.format {
     case .json, .ngsi, .sensorThings: return
     case .influx, .thingsboard: break
@@ -102,9 +105,7 @@ extension ConfigCheck {
     if destination.acknowledgement == .echo, let node = keys.take("ack") {
       log.add(node, "\"ack: echo\" is for \"format: json\"; other platforms answer with a status")
     }
-    guard destination.format.addsPath, let node = keys.take("url") else { return }
-    while destination.url.hasSuffix("/") { destination.url.removeLast() }
-    if destination.url.contains("?") {
+    if destination.url.contains("?"), let node = keys.take("url") {
       log.add(node, "\"url\" should end before the path: the format adds it, with what follows \"?\"")
     }
   }

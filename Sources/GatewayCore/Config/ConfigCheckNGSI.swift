@@ -1,7 +1,7 @@
 /// The keys of a destination with `format: ngsi-ld`.
 extension ConfigCheck {
   /// `url` is the broker's address without the API's path.
-  func ngsi(_ keys: inout MappingReader, _ entities: [EntityConfig], _ url: inout String) -> NGSIConfig {
+  func ngsi(_ keys: inout MappingReader, _ entities: [EntityConfig], _ url: String) -> NGSIConfig {
     var config = NGSIConfig(entities: entities)
     config.tenant = keys.optional("tenant", Self.tenant)
     config.context = keys.optional("context", .word([("body", .body), ("link", .link)])) ?? config.context
@@ -23,7 +23,7 @@ extension ConfigCheck {
         node, "ngsi-ld needs at least one device with an \"entity\", such as {type: AirQualityObserved}")
     }
     checkLink(&keys, config)
-    checkBase(&keys, &url)
+    checkBase(&keys, url)
     return config
   }
 
@@ -39,7 +39,7 @@ extension ConfigCheck {
     )
   }
 
-  private func checkBase(_ keys: inout MappingReader, _ url: inout String) {
+  private func checkBase(_ keys: inout MappingReader, _ url: String) {
     guard let node = keys.take("url") else { return }
     if url.contains("?") || url.contains("/ngsi-ld/v1") {
       log.add(
@@ -47,7 +47,6 @@ extension ConfigCheck {
         "\"url\" should be the broker's address alone, such as https://broker.city.example; the gateway adds /ngsi-ld/v1/…"
       )
     }
-    while url.hasSuffix("/") { url.removeLast() }
   }
 
   private static var tenant: ScalarForm<String> {

@@ -1,7 +1,7 @@
 /// A destination's keys for `format: sensorthings`.
 extension ConfigCheck {
   /// Reads `sensorthings: {window-time: …, failed: …, lookup: …}` and what is usual for this format.
-  func sensorThings(_ keys: inout MappingReader, _ url: inout String) -> SensorThingsOptions {
+  func sensorThings(_ keys: inout MappingReader, _ url: String) -> SensorThingsOptions {
     var options = SensorThingsOptions()
     if var own = keys.mapping("sensorthings") {
       options.windowTime =
@@ -15,8 +15,6 @@ extension ConfigCheck {
     if let node = keys.take("ack"), node.text == "echo" {
       log.add(node, "\"ack\" should be left out: this format is answered row by row")
     }
-    // Paths are appended.
-    while url.hasSuffix("/") { url.removeLast() }
     if url.contains("?"), let node = keys.take("url") {
       log.add(
         node, "\"url\" should be the service's root, such as https://city.example/v1.1, without a query (?)")

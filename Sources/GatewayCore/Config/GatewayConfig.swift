@@ -240,26 +240,6 @@ package struct PointConfig: Equatable, Sendable {
 }
 
 package struct DestinationConfig: Equatable, Sendable {
-  /// What the platform speaks.
-  package enum Format: Equatable, Sendable {
-    /// The contract's native batch.
-    case json
-    case influx(InfluxConfig)
-    case thingsboard(ThingsBoardConfig)
-    /// Entities for an NGSI-LD broker; the URL is the broker's base.
-    case ngsi(NGSIConfig)
-    /// `CreateObservations`; the URL is the service's root.
-    case sensorThings(SensorThingsOptions)
-
-    /// What came last is what the platform shows: rows must leave in their order.
-    package var keepsOrder: Bool {
-      switch self {
-      case .json, .influx, .thingsboard, .sensorThings: false
-      case .ngsi: true
-      }
-    }
-  }
-
   package enum Acknowledgement: Equatable, Sendable {
     /// Any 2xx that is not HTML.
     case status

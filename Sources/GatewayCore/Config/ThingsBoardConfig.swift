@@ -10,22 +10,3 @@ package struct ThingsBoardConfig: Equatable, Sendable {
 
   package func tokenFile(of device: String) -> String { tokenFile.replacing("{device}", with: device) }
 }
-
-extension DestinationConfig.Format {
-  /// ThingsBoard does not unpack.
-  var isUsuallyGzip: Bool {
-    switch self {
-    case .json, .influx: true
-    // Brokers do not unpack requests.
-    case .thingsboard, .ngsi, .sensorThings: false
-    }
-  }
-
-  /// Whether the configured URL is only the beginning of what is posted to.
-  var addsPath: Bool {
-    switch self {
-    case .json: false
-    case .influx, .thingsboard, .ngsi, .sensorThings: true
-    }
-  }
-}

@@ -187,7 +187,11 @@ package enum DeliveryPolicy {
   /// The beginning of what the platform says, fit for one line of a terminal.
   private static func excerpt(_ answer: DeliveryAnswer) -> String {
     guard !isHTML(answer) else { return "" }
-    let printable = answer.body.prefix(120).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x20 }
-    return String(decoding: printable, as: UTF8.self)
+    return printable(answer.body)
+  }
+
+  /// The first `limit` bytes of what a peer says, with a blank for each that is no visible ASCII.
+  package static func printable(_ bytes: some Sequence<UInt8>, limit: Int = 120) -> String {
+    String(decoding: bytes.prefix(limit).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x20 }, as: UTF8.self)
   }
 }

@@ -51,8 +51,7 @@ package final class PlatformClient: Sendable {
   }
 
   private static func words(_ answer: DeliveryAnswer) -> String {
-    let printable = answer.body.prefix(200).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x20 }
-    return "status \(answer.status): \(String(decoding: printable, as: UTF8.self))"
+    "status \(answer.status): \(DeliveryPolicy.printable(answer.body, limit: 200))"
   }
 
   private func exchange(_ head: RequestHead, _ body: [UInt8]) throws(Trouble) -> DeliveryAnswer {

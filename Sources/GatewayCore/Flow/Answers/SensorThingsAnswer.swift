@@ -41,7 +41,6 @@ enum SensorThingsAnswer {
   private static func error(_ text: JSONValue) -> String? {
     guard let text = text.string else { return "an answer that is no text" }
     if text.isEmpty || text.contains("Observations(") && !text.hasPrefix("error") { return nil }
-    let printable = text.utf8.prefix(120).map { $0 >= 0x20 && $0 < 0x7F ? $0 : 0x20 }
-    return String(decoding: printable, as: UTF8.self)
+    return DeliveryPolicy.printable(text.utf8)
   }
 }
