@@ -91,11 +91,12 @@ extension DurableStore {
   }
 
   /// Thins those of `rows` that can be read and are not too old, which are returned too; `newest` is the time
-  /// of the latest. nil where that would give more than `limit` rows.
+  /// of the latest. nil where that would give more than about `limit` bytes.
   func thin(
     _ rows: RangeSet<UInt64>, of stretch: Stretch, to grain: RowThinner.Grain, atMost limit: Int
   ) -> (seen: Stretch.Seen, result: RowThinner.Result, newest: Timestamp)? {
     var thinner = RowThinner(grain: grain)
+    var measure = RowEncoder()
     var seen = Stretch.Seen()
     var parts = stretch.parts.filter {
       !rows.intersection(RangeSet(Range($0.rows))).isEmpty
@@ -117,7 +118,8 @@ extension DurableStore {
         catalogue = next.catalogue.id
         thinner.add(next.row, of: next.catalogue)
       }
-      guard thinner.count <= limit else { return nil }
+      for row in thinner.rows[measure.rowCount...] { measure.append(row) }
+      guard measure.bytes.count <= limit else { return nil }
     }
     for row in earlier { thinner.add(row.row, of: row.catalogue) }
     return (seen, thinner.finish(), thinner.newest)
@@ -136,10 +138,8 @@ extension DurableStore {
       forEachRow(of: part, in: rows, besides: expired, &seen) { earlier.append($0) }
       return true
     }
-    let order = earlier.indices.sorted {
-      (earlier[$0].row.time, $0) < (earlier[$1].row.time, $1)
-    }
-    return order.map { earlier[$0] }
+    earlier.sort { $0.row.time < $1.row.time }
+    return earlier
   }
 
   /// The rows of one commit that are among `rows`, and can be read.

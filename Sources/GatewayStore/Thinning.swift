@@ -17,8 +17,6 @@ internal import Synchronization
 extension DurableStore {
   /// What a summary may take of a slot; so much less is left for what is new.
   private static let share = 4
-  /// A row of a result takes so many bytes at least, on average.
-  private static let leastRowBytes = 12
 
   /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
   package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }
@@ -96,7 +94,7 @@ extension DurableStore {
     for place in first..<RowThinner.grains.count {
       guard
         let (seen, result, time) = thin(
-          rows, of: stretch, to: RowThinner.grains[place], atMost: limit / Self.leastRowBytes)
+          rows, of: stretch, to: RowThinner.grains[place], atMost: limit)
       else { continue }
       guard let payload = payload(of: result, standingFor: seen.kept, atMost: limit) else { continue }
       guard refusedReads.load(ordering: .acquiring) == refused else { return false }

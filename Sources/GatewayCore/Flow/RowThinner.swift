@@ -78,14 +78,12 @@ package struct RowThinner {
   private var tracksByPoint: [PointDescription: Int] = [:]
   private var points: [PointDescription] = []
   private var pointPlaces: [PointDescription: PointIndex] = [:]
-  private var rows: [Row] = []
+  /// The result so far, in no order.
+  package private(set) var rows: [Row] = []
   /// The time of the latest row.
   package private(set) var newest = Timestamp(microseconds: .min)
 
   package init(grain: Grain) { self.grain = grain }
-
-  /// Rows of the result so far.
-  package var count: Int { rows.count }
 
   /// A point that the catalogue does not have is left out: nobody can name it.
   package mutating func add(_ row: Row, of catalogue: Catalogue) {
@@ -118,8 +116,11 @@ package struct RowThinner {
   package mutating func finish() -> Result {
     interrupt()
     for place in tracks.indices { close(place) }
-    let order = rows.indices.sorted { (rows[$0].time, $0) < (rows[$1].time, $1) }
-    return Result(rows: order.map { rows[$0] }, catalogue: Catalogue(points: points))
+    // In place and stable: there may be more rows than memory has room for twice.
+    rows.sort { $0.time < $1.time }
+    let result = Result(rows: rows, catalogue: Catalogue(points: points))
+    rows = []
+    return result
   }
 
   /// nil for what is wider than any window.
