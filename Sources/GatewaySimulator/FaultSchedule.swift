@@ -56,26 +56,3 @@ struct FaultSchedule<Fault: Sendable>: Sendable {
     return nil
   }
 }
-
-/// A small deterministic generator (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
-package struct SplitMix: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  package init(seed: UInt64) { state = seed }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    return Self.mix(state)
-  }
-
-  /// 0 ..< 1
-  package mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
-
-  /// A hash of one word, for values that depend on a place and a time alone.
-  static func mix(_ word: UInt64) -> UInt64 {
-    var word = word
-    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-    return word ^ word >> 31
-  }
-}

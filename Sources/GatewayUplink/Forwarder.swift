@@ -91,8 +91,11 @@ package final class Forwarder: Sendable {
 
   /// `stored`: the last row that an earlier run may have sent.
   private func run(over transport: some Transport, stored: UInt64) {
+    // Ten thousand cabinets wait ten thousand different times.
+    var dice = SplitMix(name: "\(gateway) \(destination.name)")
     var outbox = Outbox(
-      destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory)
+      destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory,
+      startPhase: dice.unit())
     let courier = Courier(transport, stored: stored)
     note(transport.certificateEnd)
     while !isStopping.load(ordering: .acquiring) {
@@ -105,7 +108,7 @@ package final class Forwarder: Sendable {
       guard let outcome = courier.turn(timeout: wait(outbox.wakeTime)) else { continue }
       note(transport.certificateEnd)
       if outbox.withBatch({ courier.goOn(in: $0, after: outcome, at: destination) }) { continue }
-      let end = outbox.finish(outcome, at: SystemClock.boot, random: .random(in: 0..<1))
+      let end = outbox.finish(outcome, at: SystemClock.boot, random: dice.unit())
       courier.learn(end.verdict, after: outcome)
       if end.mustPost { outbox.withBatch { courier.begin($0) } }
       note(end.verdict)

@@ -26,13 +26,13 @@ package struct Outbox: ~Copyable {
 
   package init(
     _ destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
-    stateDirectory: String? = nil
+    stateDirectory: String? = nil, startPhase: Double = 0
   ) {
     self.queue = queue
     self.quarantine = quarantine
     self.destination = destination
     order = destination.backlog
-    state = ForwarderState(destination)
+    state = ForwarderState(destination, startPhase: startPhase)
     let stored = queue.storedThrough
     let newest = queue.pending(through: stored)
     let first = newest?.upperBound == stored ? newest?.lowerBound ?? stored + 1 : stored + 1

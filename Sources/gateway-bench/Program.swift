@@ -11,6 +11,7 @@ internal import Glibc
         first-poll      from the start of gatewayd to the first request, on full stores and after 50 cuts
         days            30 days without an uplink, in virtual time; --days N of them, --case NAME: one store,
                         in this process
+      fleet             ten thousand cabinets and a platform that comes back, in virtual time
       load, throughput, outage
                         the whole gateway at 2,000 readings a second, at its most, and without a platform
       bus               serial lines; unplug and attribution with it
@@ -34,6 +35,7 @@ internal import Glibc
       ("store", { _ in try StoreBench.run() }), ("recovery", { _ in try RecoveryBench.run() }),
       ("first-poll", { _ in try FirstPollBench.run() }),
       ("days", { try OutageBench.run(case: $0.outage, days: $0.days) }),
+      ("fleet", { _ in try FleetBench.run() }),
       ("load", { _ in try SystemBench.load() }), ("throughput", { _ in try SystemBench.throughput() }),
       ("outage", { _ in try SystemBench.outage() }), ("bus", { _ in try BusBench.run() }),
       ("unplug", { _ in try UnplugBench.run() }),

@@ -66,7 +66,7 @@ import Testing
   @Test func twentyThousandMutatedMessagesNeverCrash() throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("seed of twentyThousandMutatedMessagesNeverCrash: \(seed)")
-    var random = SplitMix(state: seed)
+    var random = SplitMix(seed: seed)
     let cabinet = Cabinet()
     let service = ControlService(delegate: cabinet)
     var understood = 0
@@ -118,19 +118,6 @@ import Testing
 extension VarlinkFrames {
   fileprivate mutating func append(text: String) {
     Array(text.utf8).withUnsafeBytes { append($0) }
-  }
-}
-
-/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators".
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
 

@@ -1,3 +1,4 @@
+import GatewayCore
 import GatewaySystem
 import Glibc
 import Synchronization

@@ -11,7 +11,7 @@ private struct VirtualBus {
   private var load: BusLoad
   private var healths: [DeviceHealth]
   private(set) var now = BootTime(microseconds: 0)
-  private var dice: SeededGenerator
+  private var dice: SplitMix
   var dead: Set<Int> = []
   /// When each device was read.
   private(set) var reads: [[BootTime]]
@@ -36,7 +36,7 @@ private struct VirtualBus {
       DeviceHealth(unit: UInt8($0 + 1), meter: DeviceMeter(), requests: $0..<$0 + 1)
     }
     reads = configs.map { _ in [] }
-    dice = SeededGenerator(seed: seed)
+    dice = SplitMix(seed: seed)
     self.timeout = timeout
   }
 

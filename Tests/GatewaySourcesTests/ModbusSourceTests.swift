@@ -206,7 +206,7 @@ import Testing
     let random = UInt64.random(in: 0 ... .max)
     for seed in [random, 31] {
       let device = try ScriptedDevice { request in
-        var generator = SeededGenerator(seed: seed &+ UInt64(request.number))
+        var generator = SplitMix(seed: seed &+ UInt64(request.number))
         var frame = request.rightAnswer
         for _ in 0..<Int.random(in: 1...3, using: &generator) {
           frame[Int.random(in: 0..<9, using: &generator)] = UInt8.random(in: 0...255, using: &generator)

@@ -53,7 +53,7 @@ private func poll(
 @Suite struct RequestSplitterTests {
   @Test func theNeighboursOfAnIllegalRegisterAreReadInTheSamePoll() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<500 {
       let illegal = Int.random(in: 0..<20, using: &generator)
       var splitter = RequestSplitter(request(Array(0..<20), worthwhileGap: 10))
@@ -69,7 +69,7 @@ private func poll(
 
   @Test func whateverIsRefusedThePartsComeToRest() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<500 {
       // Every second address or so is a point; gaps and points may be illegal, and the device may have a limit.
       let addresses = (0..<60).filter { _ in Bool.random(using: &generator) }
@@ -120,7 +120,7 @@ private func poll(
   /// Registers without gaps: what may be read together then are the stretches between the illegal ones.
   @Test func theLegalRegistersAreSoonReadAndInTheFewestReads() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<2000 {
       let count = Int.random(in: 0...19, using: &generator)
       let illegal = Set((0..<20).shuffled(using: &generator).prefix(count))

@@ -112,7 +112,7 @@ import Testing
   @Test(arguments: [UInt64.random(in: 0 ... .max)])
   func noAnswerIsTakenForAnothers(seed: UInt64) throws {
     print("serial question seed \(seed)")
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     var device = hygrometer()
     let checksum = BinaryFrame.Checksum(kind: .ccitt, isLittleEndian: false)
     let frame = BinaryFrame(start: [0x55], length: .fixed(6), checksum: checksum)

@@ -45,7 +45,7 @@ import Testing
   /// Against a set of the rows that are settled, each with how.
   @Test func inWhateverOrderRowsAreSettledEachCountsOnce() {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     for _ in 0..<200 {
       var ledger = DeliveryLedger(storedThrough: 60, entries: ["p": .init()])
       var model: [UInt64: Int] = [:]
@@ -84,7 +84,7 @@ import Testing
 
   @Test func aLedgerWithoutItsShortestRunsOnlyLags() {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     for _ in 0..<300 {
       var ledger = DeliveryLedger(storedThrough: 500, entries: ["p": .init()])
       for _ in 0..<30 {
@@ -108,7 +108,7 @@ import Testing
   /// Rows that one ledger on the medium calls settled may be written over: no later one may call them queued.
   @Test func whatTheMediumCallsSettledStaysSettled() {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     var ledger = DeliveryLedger(storedThrough: 1000, entries: ["p": .init()])
     var durable = ledger
     for _ in 0..<200 {

@@ -154,7 +154,7 @@ import Testing
   }
 
   @Test func powerFlappingBurnsNoSlots() throws {
-    var random = SeededRandom(seed: 5)
+    var random = SplitMix(seed: 5)
     for boot in 1...50 {
       let store = try openSmall(device, boot: BootID(high: 1, low: UInt64(boot)))
       if store.storedThrough < 5 { try store.append(rows: 1) }
@@ -273,7 +273,7 @@ import Testing
   }
 
   @Test func theLedgerOnTheMediumNeverCountsACommitThatIsNotThere() throws {
-    var random = SeededRandom(seed: 77)
+    var random = SplitMix(seed: 77)
     for boot in 1...40 {
       let store = try openSmall(device, boot: BootID(high: 1, low: UInt64(boot)))
       let before = store.storedThrough

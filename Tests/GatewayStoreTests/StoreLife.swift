@@ -20,11 +20,11 @@ struct StoreLife {
   private(set) var catalogues: [UInt32: Catalogue] = [:]
   /// A commit that was refused: the next append is the same again.
   private(set) var refused: [Row] = []
-  private var random: SeededRandom
+  private var random: SplitMix
   private var readings: Int64 = 0
 
   init(seed: UInt64) throws {
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
     store = try Self.open(device, boot)
   }
 
@@ -76,7 +76,7 @@ struct StoreLife {
   /// The same life goes on with the file as it was at another time, and other dice.
   mutating func resume(from bytes: [UInt8], seed: UInt64) {
     device = MemoryDevice(bytes)
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
     boot += 1
   }
 

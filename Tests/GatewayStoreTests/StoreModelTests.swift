@@ -11,7 +11,7 @@ private struct Model {
     var seq: UInt64
   }
 
-  var random: SeededRandom
+  var random: SplitMix
   let device = MemoryDevice()
   let slots: Int
   let withDamage: Bool
@@ -34,7 +34,7 @@ private struct Model {
   init(seed: UInt64, withDamage: Bool) throws {
     self.seed = seed
     self.withDamage = withDamage
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
     slots = Int.random(in: 2...5, using: &random)
     store = try openSmall(device, slots: slots, destinations: ["p", "q"], boot: BootID(high: 9, low: 1))
   }
@@ -98,7 +98,7 @@ private struct Model {
   }
 
   mutating func appendWhileFailing() {
-    var draws = SeededRandom(seed: random.next())
+    var draws = SplitMix(seed: random.next())
     let errors: [Int32] = [5, 28, 30]
     let share = Int.random(in: 2...4, using: &random)
     device.fault = { _ in

@@ -1,3 +1,4 @@
+import GatewayCore
 import Glibc
 
 @testable import GatewayStore
@@ -9,12 +10,12 @@ struct StoreMutation {
   let image: StoreImage
   private(set) var bytes: [UInt8]
   private(set) var words: [String] = []
-  private var random: SeededRandom
+  private var random: SplitMix
 
   init(_ image: StoreImage, seed: UInt64) {
     self.image = image
     bytes = image.bytes
-    random = SeededRandom(seed: seed)
+    random = SplitMix(seed: seed)
     let count = [1, 1, 1, 1, 1, 1, 1, 2, 2, 3].randomElement(using: &random)!
     for _ in 0..<count { mutate() }
   }
@@ -74,7 +75,7 @@ struct StoreMutation {
   // MARK: What
 
   private mutating func change(
-    _ range: Range<Int>, _ word: String, _ byte: (UInt8, inout SeededRandom) -> UInt8
+    _ range: Range<Int>, _ word: String, _ byte: (UInt8, inout SplitMix) -> UInt8
   ) {
     words.append("\(word) \(range)")
     for place in range { bytes[place] = byte(bytes[place], &random) }

@@ -143,7 +143,7 @@ import Testing
 
   @Test func aCutWhilePackingLeavesTheOnesOrTheOther() throws {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     var wasPacked = (yes: 0, no: 0)
     for round in 0..<120 {
       let device = MemoryDevice()

@@ -57,7 +57,7 @@ import Testing
   /// Two destinations settle commits anywhere; power is cut at any call; rooms runs out now and then.
   @Test func whateverIsCutNoRowIsSettledThatWasNotAndNoneIsLost() throws {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     for run in 0..<40 {
       let device = MemoryDevice()
       var settled: [String: Set<UInt64>] = ["p": [], "q": []]

@@ -360,7 +360,7 @@ import Testing
   @Test(arguments: 0..<UInt64(6))
   func whateverHappensEveryReadingCountsOnce(round: UInt64) throws {
     let seed = UInt64.random(in: 0...UInt64(UInt32.max)) << 4 | round
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     let device = MemoryDevice()
     let slots = Int.random(in: 8...12, using: &random)
     var store = try Self.open(device, slots: slots, ["p", "q"])
@@ -410,7 +410,7 @@ import Testing
 
   @Test func aCutWhileThinningLeavesTheRowsOrTheirSummary() throws {
     let seed = UInt64.random(in: 0 ... .max)
-    var random = SeededRandom(seed: seed)
+    var random = SplitMix(seed: seed)
     var wasThinned = (yes: 0, no: 0)
     for round in 0..<150 {
       let device = MemoryDevice()

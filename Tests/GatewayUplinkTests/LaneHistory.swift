@@ -29,7 +29,7 @@ struct LaneHistory: ~Copyable {
   let destination: DestinationConfig
   let hazards: Hazards
   let queue = MemoryQueue()
-  var generator: SeededGenerator
+  var generator: SplitMix
   var outbox: Outbox
   var now = BootTime(microseconds: 0)
   /// Bytes a second.
@@ -49,7 +49,7 @@ struct LaneHistory: ~Copyable {
   init(_ destination: DestinationConfig, seed: UInt64, hazards: Hazards = []) {
     self.destination = destination
     self.hazards = hazards
-    generator = SeededGenerator(seed: seed)
+    generator = SplitMix(seed: seed)
     largest = hazards.contains(.limits) ? Int.random(in: 1...8, using: &generator) : .max
     outbox = Outbox(destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
   }

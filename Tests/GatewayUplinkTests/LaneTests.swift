@@ -83,7 +83,7 @@ import Testing
 
   @Test(arguments: 3000..<3005, LaneTests.orders)
   func theBacklogKeepsItsBudgetWhileLiveRowsAreInTime(seed: UInt64, order: DestinationConfig.Backlog) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     let backfill = Int.random(in: 8...64, using: &generator) * 1000
     var history = LaneHistory(Self.destination(order, backfill: backfill, rows: 1000), seed: seed)
     // A line that the backlog alone would fill, and one that has room for ten times as much.

@@ -114,7 +114,7 @@ import Testing
   }
 
   @Test func everyTimeIsFormattedAsIfAlone() throws {
-    var generator = SeededGenerator(seed: 41)
+    var generator = SplitMix(seed: 41)
     // Steps within a second, over seconds, back, below 1970 and beyond 9999.
     var times: [Int64] = [
       0, -1, -1000, -1_000_000, .min, .max, 253_402_300_799_999_999, 253_402_300_800_000_000,

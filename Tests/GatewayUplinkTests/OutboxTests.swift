@@ -42,7 +42,7 @@ import Testing
     name: "platform", url: "http://127.0.0.1/", maximumReadings: 8, linger: .seconds(1))
 
   private struct History {
-    var generator: SeededGenerator
+    var generator: SplitMix
     let queue = MemoryQueue()
     var platform = Platform()
     var now = BootTime(microseconds: 0)
@@ -50,7 +50,7 @@ import Testing
     var hasLosses: Bool
 
     init(seed: UInt64, hasLosses: Bool) {
-      generator = SeededGenerator(seed: seed)
+      generator = SplitMix(seed: seed)
       self.hasLosses = hasLosses
     }
 

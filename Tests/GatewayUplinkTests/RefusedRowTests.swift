@@ -61,7 +61,7 @@ import Testing
 
   @Test func severalRefusedRowsHoldNothingElseUp() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<40 {
       var history = History(rows: 300, batch: 64)
       history.poison = Set((0..<6).map { _ in UInt64.random(in: 1...300, using: &generator) })

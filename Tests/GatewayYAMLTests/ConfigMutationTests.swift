@@ -3,25 +3,12 @@ internal import GatewaySystem
 internal import GatewayYAML
 internal import Testing
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same mutations from the same seed.
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
-
 @Suite struct ConfigMutationTests {
   /// Seeds that once failed stay in the list behind the random one.
   @Test(arguments: [UInt64.random(in: 0...UInt64.max), 1, 2])
   func aDamagedFileIsReadOrRefusedAtAPlace(seed: UInt64) throws {
     print("mutation seed \(seed)")
-    var generator = SeededGenerator(state: seed)
+    var generator = SplitMix(seed: seed)
     let original = try readFile(Fixtures.example)
     let lines = original.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).count
     var refused = 0
@@ -43,7 +30,7 @@ struct SeededGenerator: RandomNumberGenerator {
   @Test(arguments: [UInt64.random(in: 0...UInt64.max), 3])
   func aDamagedProfileIsTakenOrRefusedAtAPlace(seed: UInt64) throws {
     print("mutation seed \(seed)")
-    var generator = SeededGenerator(state: seed)
+    var generator = SplitMix(seed: seed)
     let original = try readFile("\(Fixtures.profiles)/carlo-gavazzi-em340.yaml")
     let device =
       "{name: d, bus: lan, profile: p, every: 1s, points: [{name: power, unit: KWT}], only: [frequency]}"
@@ -72,7 +59,7 @@ struct SeededGenerator: RandomNumberGenerator {
 }
 
 /// One small damage, as a hand or a medium does it.
-private func mutate(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+private func mutate(_ bytes: inout [UInt8], _ generator: inout SplitMix) {
   guard bytes.count > 2 else { return }
   let place = Int.random(in: 0..<bytes.count, using: &generator)
   switch Int.random(in: 0..<6, using: &generator) {

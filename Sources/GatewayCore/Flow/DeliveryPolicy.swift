@@ -39,6 +39,8 @@ package enum DeliveryTrouble: Equatable, Sendable {
   case unreachable
   /// Somebody was reached who cannot take it at present.
   case busy
+  /// And who says that there is too much to do: 429, 503.
+  case overloaded
   /// Only a person can mend it: credentials, address, a captive portal, a platform of another kind.
   case misconfigured
 }
@@ -111,7 +113,8 @@ package enum DeliveryPolicy {
       case 400, 422:
         return isHTML(answer) ? keep(.misconfigured, answer) : .refused(cause: cause(answer))
       case 413: return .tooLarge
-      case 408, 425, 429, 500...599: return keep(.busy, answer)
+      case 429, 503: return keep(.overloaded, answer)
+      case 408, 425, 500...599: return keep(.busy, answer)
       default: return keep(.misconfigured, answer)
       }
     }

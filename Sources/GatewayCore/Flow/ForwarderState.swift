@@ -3,8 +3,8 @@
 /// Two lanes share one connection: live rows, and beside them the backlog of an outage. Each has at most two batches:
 /// one that travels (or waits to travel again, unchanged) and behind it a draft. One batch is in flight. The live lane
 /// goes first whenever it has something to send: a draft that is complete, or whose oldest row has waited for the
-/// linger time, or that a flush was asked for. The backlog goes when it may (`BacklogBudget`). After a failure both
-/// wait.
+/// linger time, or that a flush was asked for. The backlog goes when it may (`BacklogBudget`), and so do complete
+/// drafts of a live lane that keeps the rows' order, which is its own backlog. After a failure both wait.
 package struct ForwarderState: Sendable {
   package enum Lane: Equatable, Sendable {
     case live
@@ -55,7 +55,15 @@ package struct ForwarderState: Sendable {
     var draft: Draft?
   }
 
+  /// Three failures in a row are an outage, and not an answer that was lost.
+  private static let outageFailures = 3
+
   private let linger: Duration
+  private let keepsOrder: Bool
+  /// Which part of a linger time the first batch of a run waits beside its own: 0 ..< 1.
+  private let startPhase: Double
+  /// nil before the first event.
+  private var startTime: BootTime?
   /// The configuration's, or less once the platform found a batch too large.
   private var largest: Int
   /// Among these rows is one that the platform refuses: halved until it stands alone.
@@ -71,12 +79,18 @@ package struct ForwarderState: Sendable {
   /// The end of the wait after a failure.
   private var notBefore: BootTime?
   private var flushThrough: UInt64 = 0
+  /// What came with the last verdict.
+  private var random = 0.5
 
-  package init(_ destination: DestinationConfig) {
+  /// `startPhase`: 0 ..< 1, another one at each cabinet, since a whole city's may be switched on together.
+  package init(_ destination: DestinationConfig, startPhase: Double = 0) {
     linger = destination.linger
+    keepsOrder = destination.format.keepsOrder
+    self.startPhase = startPhase
     largest = destination.maximumReadings
-    backoff = Backoff(initial: destination.retryInitial, maximum: destination.retryMaximum)
-    budget = BacklogBudget(bitsPerSecond: destination.backfill)
+    backoff = Backoff(
+      initial: destination.retryInitial, maximum: destination.retryMaximum, linger: linger)
+    budget = BacklogBudget(bitsPerSecond: destination.backfill, linger: linger)
   }
 
   private subscript(lane: Lane) -> LaneState {
@@ -96,7 +110,7 @@ package struct ForwarderState: Sendable {
   package var phase: Phase {
     if inFlight != nil { return .sending }
     if let notBefore { return .waiting(until: notBefore) }
-    if let draft = live.draft { return .lingering(until: draft.since.advanced(by: linger)) }
+    if let draft = live.draft { return .lingering(until: time(of: draft)) }
     return .idle
   }
 
@@ -111,11 +125,18 @@ package struct ForwarderState: Sendable {
     }
   }
 
+  /// When the live draft may leave; before that, if a flush was asked for.
+  private func time(of draft: Draft) -> BootTime {
+    if !draft.isComplete { return draft.since.advanced(by: linger) }
+    return keepsOrder ? budget.nextTime ?? draft.since : draft.since
+  }
+
   package mutating func handle(_ event: Event, at now: BootTime) -> [Action] {
     var actions: [Action] = []
+    let start = begin(at: now)
     switch event {
     case .drafted(let rows, let isComplete):
-      live.draft = Draft(rows: rows, isComplete: isComplete, since: live.draft?.since ?? now)
+      live.draft = Draft(rows: rows, isComplete: isComplete, since: live.draft?.since ?? max(now, start))
     case .sealedBacklog(let rows, let bytes):
       if budget.admits(rows: rows.count, bytes: bytes) {
         backlog.draft = Draft(rows: rows, since: now, bytes: bytes)
@@ -133,6 +154,16 @@ package struct ForwarderState: Sendable {
     return actions
   }
 
+  /// When the first batch may leave.
+  private mutating func begin(at now: BootTime) -> BootTime {
+    if let startTime { return startTime }
+    let start = now.advanced(by: .microseconds(Int64(startPhase * linger.seconds * 1e6)))
+    startTime = start
+    if start > now { notBefore = start }
+    budget.begin(at: now, random: startPhase)
+    return start
+  }
+
   private mutating func departure(at now: BootTime) -> Action? {
     if inFlight != nil { return nil }
     if let notBefore {
@@ -148,12 +179,14 @@ package struct ForwarderState: Sendable {
     let isRepeated = self[lane].batch != nil
     if !isRepeated {
       guard let draft = self[lane].draft,
-        draft.isComplete || draft.rows.lowerBound <= flushThrough || now >= draft.since.advanced(by: linger)
+        lane == .backlog || draft.rows.lowerBound <= flushThrough || now >= time(of: draft)
       else { return nil }
       self[lane] = LaneState(batch: (draft.rows, draft.bytes))
     }
     inFlight = lane
-    if lane == .backlog { budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now) }
+    if lane == .backlog || keepsOrder {
+      budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now, random: random)
+    }
     return isRepeated ? .resend(lane) : .send(lane)
   }
 
@@ -164,8 +197,10 @@ package struct ForwarderState: Sendable {
       preconditionFailure("BUG: a verdict on a batch that was not sent")
     }
     inFlight = nil
+    self.random = random
     switch verdict {
     case .accepted:
+      paceBacklog(after: lane, at: now)
       backoff.reset()
       self[lane].batch = nil
       actions.append(.acknowledge(rows))
@@ -192,8 +227,17 @@ package struct ForwarderState: Sendable {
     case .tooLarge:
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
     case .keep(let trouble, _, let retryAfter):
+      if trouble == .overloaded { budget.slowDown() }
       notBefore = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
       mayBeBehind = true
+    }
+  }
+
+  private mutating func paceBacklog(after lane: Lane, at now: BootTime) {
+    if backoff.failures >= Self.outageFailures {
+      budget.begin(at: now, random: random)
+    } else if lane == .backlog || keepsOrder {
+      budget.speedUp()
     }
   }
 

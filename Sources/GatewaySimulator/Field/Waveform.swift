@@ -1,3 +1,4 @@
+internal import GatewayCore
 internal import Glibc
 
 /// How a simulated value moves: a pure function of time and seed.

@@ -7,7 +7,7 @@ import Testing
   struct Kind: CustomTestStringConvertible, Sendable {
     let testDescription: String
     let shape: FrameShape
-    let make: @Sendable (inout SeededGenerator) -> [UInt8]
+    let make: @Sendable (inout SplitMix) -> [UInt8]
     /// What the decoder gives of it.
     let content: @Sendable ([UInt8]) -> [UInt8]
     let begins: @Sendable (ArraySlice<UInt8>) -> Bool
@@ -15,7 +15,7 @@ import Testing
     let lures: [UInt8]
   }
 
-  private static func payload(_ counts: ClosedRange<Int>, _ generator: inout SeededGenerator) -> [UInt8] {
+  private static func payload(_ counts: ClosedRange<Int>, _ generator: inout SplitMix) -> [UInt8] {
     (0..<Int.random(in: counts, using: &generator)).map { _ in .random(in: 0...255, using: &generator) }
   }
 
@@ -39,7 +39,7 @@ import Testing
       content: { $0 }, begins: FrameForge.beginsCRC, lures: [0x7E, 0x01, 0x00]),
   ]
 
-  private func noise(_ kind: Kind, _ generator: inout SeededGenerator) -> [UInt8] {
+  private func noise(_ kind: Kind, _ generator: inout SplitMix) -> [UInt8] {
     (0..<Int.random(in: 0...30, using: &generator)).map { _ in
       Bool.random(using: &generator)
         ? kind.lures.randomElement(using: &generator)! : .random(in: 0...255, using: &generator)
@@ -47,7 +47,7 @@ import Testing
   }
 
   /// A frame without its end, or with one byte changed: its sum cannot be right.
-  private func damaged(_ kind: Kind, _ generator: inout SeededGenerator) -> [UInt8] {
+  private func damaged(_ kind: Kind, _ generator: inout SplitMix) -> [UInt8] {
     var frame = kind.make(&generator)
     if Bool.random(using: &generator) {
       return Array(frame.prefix(Int.random(in: 0..<frame.count - 2, using: &generator)))
@@ -60,7 +60,7 @@ import Testing
   /// Good frames between noise and damage. Made again while chance put another valid frame into it, by the
   /// forge's judgement: then it is exact which frames there are.
   private func stream(
-    _ kind: Kind, _ generator: inout SeededGenerator
+    _ kind: Kind, _ generator: inout SplitMix
   ) -> (bytes: [UInt8], frames: [[UInt8]]) {
     while true {
       var (bytes, frames, places): ([UInt8], [[UInt8]], [Int]) = ([], [], [])
@@ -83,7 +83,7 @@ import Testing
   func everyGoodFrameIsFoundAndNoOther(kind: Kind) {
     for seed in [UInt64.random(in: 0 ... .max), 1, 2] {
       print("frame stream seed \(seed)")
-      var generator = SeededGenerator(seed: seed)
+      var generator = SplitMix(seed: seed)
       for round in 0..<150 {
         let (bytes, frames) = stream(kind, &generator)
         for found in framesOfAllCuts(kind.shape, bytes, using: &generator) where found != frames {
@@ -97,7 +97,7 @@ import Testing
   @Test(arguments: [UInt64.random(in: 0 ... .max), 3])
   func wholeLinesComeHoweverTheyAreCut(seed: UInt64) {
     print("line stream seed \(seed)")
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for delimiter in [[0x0A], [0x0D], [0x0D, 0x0A], Array("##".utf8)] as [[UInt8]] {
       for _ in 0..<100 {
         let bytes = (0..<Int.random(in: 0...3000, using: &generator)).map { _ -> UInt8 in
@@ -241,7 +241,7 @@ import Testing
   func noMutationCrashesTheDecoderOrFillsIt(kind: Kind) {
     let seed = UInt64.random(in: 0 ... .max)
     print("frame mutation seed \(seed)")
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     var feed = FrameFeed(kind.shape)
     for round in 0..<25_000 {
       var bytes = kind.make(&generator)
@@ -261,7 +261,7 @@ import Testing
     }
   }
 
-  private func mutate(_ bytes: inout [UInt8], _ kind: Kind, _ generator: inout SeededGenerator) {
+  private func mutate(_ bytes: inout [UInt8], _ kind: Kind, _ generator: inout SplitMix) {
     for _ in 0..<Int.random(in: 0...3, using: &generator) where !bytes.isEmpty {
       let place = bytes.indices.randomElement(using: &generator)!
       switch Int.random(in: 0...5, using: &generator) {

@@ -45,7 +45,7 @@ struct FrameFeed {
 
 /// The same bytes whole, byte by byte, and cut at random: the same frames each time.
 func framesOfAllCuts(
-  _ shape: FrameShape, _ bytes: [UInt8], isAligned: Bool = false, using generator: inout SeededGenerator
+  _ shape: FrameShape, _ bytes: [UInt8], isAligned: Bool = false, using generator: inout SplitMix
 ) -> [[[UInt8]]] {
   var results: [[[UInt8]]] = []
   for cut in 0..<3 {

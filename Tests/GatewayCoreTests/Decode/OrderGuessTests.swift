@@ -68,7 +68,7 @@ import Testing
   @Test func moreValuesMakeTheGuessSurer() throws {
     var generator = SystemRandomNumberGenerator()
     let seed = generator.next()
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     let order = ByteOrder(wordsReversed: true, bytesSwapped: false)
     for _ in 0..<500 {
       let values = (0..<6).map { _ in Float.random(in: -20...500, using: &random) }
@@ -82,7 +82,7 @@ import Testing
   func nearlyEverySingleFloatIsGuessedRight(_ name: String) throws {
     var generator = SystemRandomNumberGenerator()
     let seed = generator.next()
-    var random = SeededGenerator(seed: seed)
+    var random = SplitMix(seed: seed)
     let order = try #require(ByteOrder.words(registers: 2).first { $0.word == name }?.value)
     var right = 0
     for round in 0..<2000 {

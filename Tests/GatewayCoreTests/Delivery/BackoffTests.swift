@@ -32,9 +32,22 @@ import Testing
   @Test func retryAfterIsAFloor() {
     var backoff = Backoff(initial: .seconds(1), maximum: .seconds(300))
     #expect(backoff.next(after: .busy, retryAfter: .seconds(60), random: 0) == .seconds(60))
-    #expect(backoff.next(after: .busy, retryAfter: .seconds(60), random: 0.5) == .milliseconds(60_500))
+    #expect(backoff.next(after: .busy, retryAfter: .seconds(60), random: 0.5) == .seconds(75))
     for _ in 0..<20 { _ = backoff.next(after: .busy, random: 0) }
     #expect(backoff.next(after: .busy, retryAfter: .seconds(1), random: 0.5) == .seconds(150))
+  }
+
+  @Test func retryAfterIsSpreadAtLeastAsFarAsTheFirstWait() {
+    var backoff = Backoff(initial: .seconds(8), maximum: .seconds(300))
+    #expect(backoff.next(after: .busy, retryAfter: .seconds(2), random: 0.5) == .seconds(6))
+  }
+
+  @Test func whoHasTooMuchToDoIsGivenThreeLingerTimes() {
+    var backoff = Backoff(initial: .seconds(1), maximum: .seconds(300), linger: .seconds(10))
+    #expect(backoff.next(after: .overloaded, random: 0.5) == .seconds(15))
+    for _ in 0..<5 { #expect(backoff.next(after: .unreachable, random: 1).seconds <= 30) }
+    #expect(backoff.next(after: .unreachable, random: 1) == .seconds(30))
+    #expect(backoff.next(after: .busy, random: 0.5) == .seconds(64))
   }
 
   @Test func successStartsOver() {

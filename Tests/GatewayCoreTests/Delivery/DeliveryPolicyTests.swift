@@ -45,7 +45,7 @@ import Testing
     #expect(
       judge(200, body: "aaaa", isWhole: false)
         == .keep(.misconfigured, cause: "status 200, but the answer is too large", retryAfter: nil))
-    #expect(trouble(judge(503, isWhole: false)) == .busy)
+    #expect(trouble(judge(503, isWhole: false)) == .overloaded)
   }
 
   @Test func anEchoMustRepeatStreamFirstAndLast() {
@@ -68,7 +68,10 @@ import Testing
 
   /// The contract's table of statuses.
   @Test func everyStatusHasItsTrouble() {
-    for status in [408, 425, 429] + Array(500...599) { #expect(trouble(judge(status)) == .busy, "\(status)") }
+    for status in [408, 425] + Array(500...502) + Array(504...599) {
+      #expect(trouble(judge(status)) == .busy, "\(status)")
+    }
+    for status in [429, 503] { #expect(trouble(judge(status)) == .overloaded, "\(status)") }
     let others =
       Array(300...399) + Array(401...407) + Array(409...412) + Array(414...421) + [423, 424]
       + Array(430...499) + [0, 100, 600, 999]

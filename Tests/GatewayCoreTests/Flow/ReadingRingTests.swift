@@ -62,7 +62,7 @@ private func onThread(_ body: @escaping @Sendable () -> Void) -> () -> Void {
   @Test func anyBurstsAndDrainsBehaveAsAQueue() {
     let random = UInt64.random(in: 0 ... .max)
     for seed in [random, 11, 12, 13] {
-      var generator = SeededGenerator(seed: seed)
+      var generator = SplitMix(seed: seed)
       let minimum = Int.random(in: 1...100, using: &generator)
       let ends = Ends.make(minimum: minimum)
       let capacity = ends.producer.capacity
@@ -139,7 +139,7 @@ private func onThread(_ body: @escaping @Sendable () -> Void) -> () -> Void {
     let total: UInt64 = 2_000_000
     let ends = Ends.make(minimum: 1024)
     let producing = onThread {
-      var generator = SeededGenerator(seed: 21)
+      var generator = SplitMix(seed: 21)
       let burst = UnsafeMutableBufferPointer<Reading>.allocate(capacity: 64)
       var next: UInt64 = 0
       while next < total {

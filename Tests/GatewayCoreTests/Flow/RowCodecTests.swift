@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  private func value(_ generator: inout SeededGenerator) -> Value? {
+  private func value(_ generator: inout SplitMix) -> Value? {
     switch Int.random(in: 0..<9, using: &generator) {
     case 0: nil
     case 1: .signed(Int64.random(in: .min ... .max, using: &generator))
@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  private func row(_ generator: inout SeededGenerator, after previous: Row?) -> Row {
+  private func row(_ generator: inout SplitMix, after previous: Row?) -> Row {
     let sameTime = previous != nil && Bool.random(using: &generator)
     let time =
       sameTime ? previous!.time.microseconds : Int64.random(in: -1 << 60...1 << 60, using: &generator)
@@ -63,7 +63,7 @@ import Testing
 
   @Test func everyRowReadsBackToTheBit() throws {
     let seed = UInt64.random(in: .min ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<300 {
       var rows: [Row] = []
       for _ in 0..<Int.random(in: 0..<40, using: &generator) {
@@ -76,7 +76,7 @@ import Testing
 
   @Test func mutatedPayloadsNeverReadOutsideTheirBytes() {
     let seed = UInt64.random(in: .min ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     var refused = 0
     for _ in 0..<3000 {
       var rows: [Row] = []

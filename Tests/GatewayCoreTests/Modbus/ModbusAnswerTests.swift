@@ -55,7 +55,7 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
   /// looks like a request of eight bytes, and the echo of some requests like an answer of seven, while they arrive.
   @Test func whereverTheBytesArePartedTheEchoIsNoAnswerAndTheAnswerIsWhole() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     var ends = 0
     for _ in 0..<20_000 {
       let request = ModbusRequest(
@@ -120,7 +120,7 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
 
   @Test func nothingButTheAnswerGivesAValue() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<100_000 {
       var bytes = answer
       for _ in 0..<Int.random(in: 1...4, using: &generator) {
@@ -193,7 +193,7 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
 
   @Test func aRightCheckAloneMakesNoAnswer() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<100_000 {
       var body = Array(answer.dropLast(2))
       let place = Int.random(in: 0..<3, using: &generator)
@@ -205,7 +205,7 @@ private func find(_ bytes: [UInt8], isSilent: Bool) -> ModbusAnswer {
 
   @Test func overTCPNothingButTheHeaderOfTheAnswerGivesAValue() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     let right: [UInt8] = [1, 0xF4, 0, 0, 0, 9, 7, 3, 6, 1, 2, 3, 4, 5, 6]
     func look(_ bytes: [UInt8]) -> ModbusAnswer {
       bytes.withUnsafeBytes { ModbusAnswer.tcp($0, to: question, transaction: 500) }

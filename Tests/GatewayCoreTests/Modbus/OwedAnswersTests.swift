@@ -19,7 +19,7 @@ private struct Slave {
 
   /// The answers that come while `question` is being waited for, oldest first.
   mutating func ask(
-    _ request: ModbusRequest, question: Int, poll: Int, using generator: inout SeededGenerator
+    _ request: ModbusRequest, question: Int, poll: Int, using generator: inout SplitMix
   ) -> [Answer] {
     let own = Answer(
       function: request.function, dataBytes: request.dataBytes, question: question, poll: poll)
@@ -59,7 +59,7 @@ private struct Line {
 
   /// The answers that come while this question is being waited for.
   mutating func ask(
-    _ request: ModbusRequest, question: Int, poll: Int, using generator: inout SeededGenerator
+    _ request: ModbusRequest, question: Int, poll: Int, using generator: inout SplitMix
   ) -> [Answer] {
     if Int.random(in: 0..<6, using: &generator) > 0 {
       queue.append(
@@ -74,7 +74,7 @@ private struct Line {
   }
 
   /// What comes between two questions is heard by nobody.
-  mutating func idle(poll: Int, using generator: inout SeededGenerator) {
+  mutating func idle(poll: Int, using generator: inout SplitMix) {
     // Nothing is later than this.
     queue.removeAll { $0.poll + 4 < poll }
     if Int.random(in: 0..<3, using: &generator) == 0 {
@@ -98,7 +98,7 @@ private struct Asker {
   var poll = 0
 
   /// The question that was answered, as the master believes.
-  mutating func read(_ request: ModbusRequest, using generator: inout SeededGenerator) -> Outcome {
+  mutating func read(_ request: ModbusRequest, using generator: inout SplitMix) -> Outcome {
     var outcome = Outcome.missing
     for _ in 0..<3 {
       outcome = readOnce(request, using: &generator)
@@ -108,7 +108,7 @@ private struct Asker {
   }
 
   private mutating func readOnce(
-    _ request: ModbusRequest, using generator: inout SeededGenerator
+    _ request: ModbusRequest, using generator: inout SplitMix
   ) -> Outcome {
     if owed.clouds(request, at: seconds(Double(poll))) {
       let chance = Double.random(in: 0..<1, using: &generator)
@@ -124,7 +124,7 @@ private struct Asker {
     return ask(request, using: &generator)
   }
 
-  private mutating func ask(_ request: ModbusRequest, using generator: inout SeededGenerator) -> Outcome {
+  private mutating func ask(_ request: ModbusRequest, using generator: inout SplitMix) -> Outcome {
     asked += 1
     line.idle(poll: poll, using: &generator)
     let answers = line.ask(request, question: asked, poll: poll, using: &generator)
@@ -144,7 +144,7 @@ private struct Asker {
     let seed = UInt64.random(in: 0 ... .max)
     var values = 0
     for run in 0..<20_000 {
-      var generator = SeededGenerator(seed: seed &+ UInt64(run))
+      var generator = SplitMix(seed: seed &+ UInt64(run))
       var asker = Asker()
       let count = UInt16.random(in: 1...6, using: &generator)
       for poll in 0..<20 {
@@ -202,7 +202,7 @@ private struct Asker {
   @Test func inEveryOrderOfEventsAValueAnswersItsOwnQuestion() {
     let seed = UInt64.random(in: 0 ... .max)
     for run in 0..<2000 {
-      var generator = SeededGenerator(seed: seed &+ UInt64(run))
+      var generator = SplitMix(seed: seed &+ UInt64(run))
       var slave = Slave()
       var owed = OwedAnswers()
       var asked = 0

@@ -50,7 +50,7 @@ private func at(_ microseconds: Int64) -> BootTime { BootTime(microseconds: micr
   @Test func anyMixOfPeriodsTakesEachTickOnceInOrder() {
     let random = UInt64.random(in: 0 ... .max)
     for seed in [random, 4, 5] {
-      var generator = SeededGenerator(seed: seed)
+      var generator = SplitMix(seed: seed)
       let periods = (0..<Int.random(in: 1...60, using: &generator)).map { _ in
         Duration.milliseconds([10, 50, 250, 1000, 7777].randomElement(using: &generator)!)
       }

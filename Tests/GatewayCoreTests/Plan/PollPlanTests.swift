@@ -88,7 +88,7 @@ private func plan(_ config: GatewayConfig) -> PollPlan { PollPlan(bus: config.bu
 
   @Test func aMergedReadGivesWhatSingleReadsWould() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<200 {
       let image = (0..<600).map { _ in UInt16.random(in: 0...UInt16.max, using: &generator) }
       let device = randomDevice(using: &generator)
@@ -122,7 +122,7 @@ private func plan(_ config: GatewayConfig) -> PollPlan { PollPlan(bus: config.bu
     words[Int(place)...].withUnsafeBufferPointer { RegisterDecoder.decode(layout, $0.baseAddress!) }
   }
 
-  private func randomDevice(using generator: inout SeededGenerator) -> DeviceConfig {
+  private func randomDevice(using generator: inout SplitMix) -> DeviceConfig {
     let points = (0..<Int.random(in: 1...60, using: &generator)).map { number in
       let table: RegisterTable = [.holding, .input, .coil].randomElement(using: &generator)!
       let types = table.isBits ? [.bool] : RegisterType.allCases

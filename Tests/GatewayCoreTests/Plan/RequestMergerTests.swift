@@ -2,20 +2,6 @@ import Testing
 
 @testable import GatewayCore
 
-/// SplitMix64: the seed gives the run.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
-
 private typealias Span = RequestMerger.Span
 
 /// The fewest runs, by trying every subset of the spans that the leftmost uncovered one can share a run with.
@@ -52,7 +38,7 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
   }
 
   private func check(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<150 {
       let limit = Int.random(in: 4...9, using: &generator)
       let spans = (0..<Int.random(in: 1...8, using: &generator)).map { _ in
@@ -106,7 +92,7 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
   }
 
   private func checkCost(seed: UInt64) {
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<1500 {
       let limit = Int.random(in: 4...12, using: &generator)
       let gap = [-1, 0.5, 1, 2.5, 4, 20].randomElement(using: &generator)!
@@ -128,7 +114,7 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
   /// Each request that is saved is worth ten full answers, so no more than a tenth can be spent to shorten them.
   @Test func whereGapsAreCheapTheRequestsAreNearlyTheFewest() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<300 {
       let limit = Int.random(in: 4...20, using: &generator)
       let spans = randomSpans(most: 200, within: 1000, using: &generator)
@@ -147,7 +133,7 @@ private func fewestRuns(_ spans: [Span], limit: Int) -> Int {
   }
 
   /// In order of their addresses.
-  private func randomSpans(most: Int, within end: Int, using generator: inout SeededGenerator) -> [Span] {
+  private func randomSpans(most: Int, within end: Int, using generator: inout SplitMix) -> [Span] {
     (0..<Int.random(in: 1...most, using: &generator)).map { _ in
       Span(
         first: Int.random(in: 0..<end, using: &generator),

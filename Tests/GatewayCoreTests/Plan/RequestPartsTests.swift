@@ -49,7 +49,7 @@ private let anyGap = RequestMerger.Terms(limit: 125, worthwhileGap: 200)
 
   @Test func whateverIsRefusedEachItemIsInOnePartAndTheIllegalAreAlone() {
     let seed = UInt64.random(in: 0 ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<2000 {
       let addresses = (0..<40).filter { _ in Bool.random(using: &generator) }
       guard !addresses.isEmpty else { continue }

@@ -80,7 +80,7 @@ func at(_ milliseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: mil
   /// Against the definition: the level is believed that has held for the last `hold` milliseconds.
   @Test func whateverTheContactDoesTheChangesAreThoseOfTheDefinition() {
     let seed = UInt64.random(in: .min ... .max)
-    var generator = SeededGenerator(seed: seed)
+    var generator = SplitMix(seed: seed)
     for _ in 0..<300 {
       let hold = Int.random(in: 1...12, using: &generator)
       let levels = contact(&generator)
@@ -112,7 +112,7 @@ func at(_ milliseconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: mil
   }
 
   /// Bouncing and resting, a level for each millisecond.
-  private func contact(_ generator: inout SeededGenerator) -> [Bool] {
+  private func contact(_ generator: inout SplitMix) -> [Bool] {
     var levels = [false]
     var level = false
     while levels.count < 400 {
