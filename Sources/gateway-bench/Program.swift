@@ -1,10 +1,10 @@
 internal import GatewaySystem
 internal import Glibc
 
-/// `gateway-bench [NAME…] [--polls N]`: every figure that the project quotes.
+/// `gateway-bench [NAME…] [--polls N] [--rows N]`: every figure that the project quotes.
 @main struct Program {
   private static let usage = """
-    usage: gateway-bench [NAME...] [--polls N]
+    usage: gateway-bench [NAME...] [--polls N] [--rows N]
       ring, pipeline    readings through one core, beside plain C++
       store             the four that follow, and rows a second beside bare writes
         recovery        what opening a full store costs
@@ -12,6 +12,7 @@ internal import Glibc
         days            30 days without an uplink, in virtual time; --days N of them, --case NAME: one store,
                         in this process
       fleet             ten thousand cabinets and a platform that comes back, in virtual time
+      lost              rows to a platform whose answers are lost three times out of ten; --rows N of them
       load, throughput, outage
                         the whole gateway at 2,000 readings a second, at its most, and without a platform
       bus               serial lines; unplug and attribution with it
@@ -23,6 +24,7 @@ internal import Glibc
 
   private struct Options {
     var polls = 20_000
+    var rows = 1_000_000
     var outage: String?
     var days = 30
     var wanted: [String] = []
@@ -35,7 +37,7 @@ internal import Glibc
       ("store", { _ in try StoreBench.run() }), ("recovery", { _ in try RecoveryBench.run() }),
       ("first-poll", { _ in try FirstPollBench.run() }),
       ("days", { try OutageBench.run(case: $0.outage, days: $0.days) }),
-      ("fleet", { _ in try FleetBench.run() }),
+      ("fleet", { _ in try FleetBench.run() }), ("lost", { try LostAnswersBench.run(rows: $0.rows) }),
       ("load", { _ in try SystemBench.load() }), ("throughput", { _ in try SystemBench.throughput() }),
       ("outage", { _ in try SystemBench.outage() }), ("bus", { _ in try BusBench.run() }),
       ("unplug", { _ in try UnplugBench.run() }),
@@ -58,6 +60,7 @@ internal import Glibc
         printOut(usage)
         exit(0)
       case "--polls": options.polls = number(word, &words)
+      case "--rows": options.rows = number(word, &words)
       case "--days": options.days = number(word, &words)
       case "--case":
         guard let name = words.popFirst(), OutageBench.names.contains(name) else {

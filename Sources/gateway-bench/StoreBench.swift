@@ -6,7 +6,7 @@ internal import Glibc
 
 /// Rows a second through the durable store, beside bare pwrite + fdatasync of the same bytes.
 enum StoreBench {
-  private static let rowsPerCommit = 1000
+  static let rowsPerCommit = 1000
   private static let commits = 1000
 
   static func run() throws {
