@@ -31,7 +31,7 @@ import Testing
     #expect(!head.contains("secret-token") && !head.contains("Idempotency"))
   }
 
-  @Test("row 40: a proxy that refuses is for a person to mend")
+  @Test("fault 40, fault 49: a proxy that refuses is for a person to mend")
   func aProxyThatRefuses() throws {
     let proxy = try PlatformServer { _, _ in .answer(403) }
     defer { proxy.stop() }
@@ -51,7 +51,7 @@ import Testing
     #expect(server.requests[0].headers["host"] == "[::1]:\(server.port)")
   }
 
-  @Test("row 35: a host that nobody knows keeps the rows, and is tried again soon")
+  @Test("fault 35: a host that nobody knows keeps the rows, and is tried again soon")
   func anUnknownHostKeepsTheRows() throws {
     // RFC 6761, section 6.4: there is no such name anywhere.
     let bench = try Bench("https://platform.invalid/") { $0.timeout = .seconds(3) }

@@ -99,7 +99,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [SensorThingsSimulator.Manner.frost, .django])
+  @Test(
+    "fault 45: lost answers leave no hole and no duplicate",
+    arguments: [SensorThingsSimulator.Manner.frost, .django])
   func lostAnswersLeaveNoHoleAndNoDuplicate(manner: SensorThingsSimulator.Manner) throws {
     let road = try Road(manner)
     road.server.set(.closeAfter, for: FaultTerm(share: 0.3))
@@ -186,7 +188,8 @@ import Testing
     #expect(posts.allSatisfy { $0.line == "POST /v1/batches/CreateObservations HTTP/1.1" })
   }
 
-  @Test func aBadRowGoesToQuarantineAndItsNeighboursArrive() throws {
+  @Test("fault 44: a row that is answered with an error goes aside, its neighbours arrive")
+  func aBadRowGoesToQuarantineAndItsNeighboursArrive() throws {
     let road = try Road()
     road.server.refuse([7, 8, 31])
     road.queue.store(40)

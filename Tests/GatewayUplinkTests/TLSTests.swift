@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "row 37: a certificate that is not right holds the rows, alarms and says why",
+    "fault 37: a certificate that is not right holds the rows, alarms and says why",
     arguments: [
       (.expired, "certificate has expired"), (.future, "not yet valid (is the clock of this box right?)"),
       (.wrongHost, "no alternative certificate subject name matches"),
@@ -60,7 +60,7 @@ import Testing
     #expect(site.bench.queue.now.delivered == 10 && site.platform.stats.unique == 10)
   }
 
-  @Test("row 38: another CA bundle counts from the next batch on, although the connection was open")
+  @Test("fault 38: another CA bundle counts from the next batch on, although the connection was open")
   func anotherBundleCountsFromTheNextBatchOn() throws {
     let certificates = PlatformCertificates()
     let site = try Site(certificates)
@@ -77,7 +77,7 @@ import Testing
     #expect(site.platform.stats.unique == 20 && site.platform.stats.duplicates == 0)
   }
 
-  @Test("row 38: another client certificate and key are shown without a restart, and no row is lost")
+  @Test("fault 38: another client certificate and key are shown without a restart, and no row is lost")
   func anotherClientCertificateIsShown() throws {
     let certificates = PlatformCertificates(wantsClients: true)
     let site = try Site(certificates, showsClient: true)
@@ -95,7 +95,7 @@ import Testing
     #expect(site.platform.stats.unique == 20 && site.platform.stats.holes == 0)
   }
 
-  @Test("row 40: a platform that wants a client certificate gets nothing without one, and the rows wait")
+  @Test("fault 40: a platform that wants a client certificate gets nothing without one, and the rows wait")
   func withoutAClientCertificateTheRowsWait() throws {
     let site = try Site(PlatformCertificates(wantsClients: true))
     site.bench.queue.store(10)
