@@ -113,7 +113,8 @@ package final class CurlTransport: Transport {
       self.batch = batch
       let url = destination.url + (batch.pathSecret?.path(of: batch.head) ?? batch.head.path)
       return platform.begin(
-        url, batch.body, headers: headers(batch.head, credentials), as: batch.head
+        url, batch.body, headers: headers(batch.head, credentials), proxyHeaders: try proxyHeaders(),
+        as: batch.head
       ).flatMap(answered)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
@@ -126,6 +127,11 @@ package final class CurlTransport: Transport {
     if !head.isQuestion { lines.append("Expect:") }
     if let line = credentials.line { lines.append(line) }
     return lines
+  }
+
+  private func proxyHeaders() throws(SecretFiles.TokenProblem) -> [String] {
+    let credentials = try Credentials(destination.proxyAuthentication, files)
+    return credentials.line.map { ["Proxy-\($0)"] } ?? []
   }
 
   private func answered(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
@@ -145,6 +151,7 @@ package final class CurlTransport: Transport {
     batch?.hasNewToken = true
     do {
       let credentials = try token.credentials(files)
+      let proxyHeaders = try proxyHeaders()
       let body = UnsafeMutableRawBufferPointer.allocate(byteCount: token.requestBody.count, alignment: 1)
       body.copyBytes(from: token.requestBody)
       let fetch = Fetch(
@@ -154,7 +161,9 @@ package final class CurlTransport: Transport {
       var lines = ["Content-Type: application/x-www-form-urlencoded", "Accept: application/json", "Expect:"]
       if let line = credentials.line { lines.append(line) }
       let url = token.url
-      return fetch.exchange.begin(url, UnsafeRawBufferPointer(body), headers: lines).flatMap(tokenCame)
+      return fetch.exchange.begin(
+        url, UnsafeRawBufferPointer(body), headers: lines, proxyHeaders: proxyHeaders
+      ).flatMap(tokenCame)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
     }

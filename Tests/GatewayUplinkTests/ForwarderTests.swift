@@ -55,6 +55,8 @@ import Testing
     #expect(request.headers["idempotency-key"] == "\"6b22b4c8d7155218-1-10\"")
     #expect(request.headers["user-agent"] == "gatewayd/0.1.0")
     #expect(request.headers["expect"] == nil && request.headers["authorization"] == nil)
+    #expect(request.headers["content-length"] == "\(request.body.count)" && !request.body.isEmpty)
+    #expect(request.headers["transfer-encoding"] == nil)
     let document = try JSONValue(parsing: try #require(request.json))
     #expect(document["gateway"]?.string == "cabinet-0417")
     #expect(document["readings"]?.array?.map { $0["seq"]?.unsignedInteger } == Array(1...10))
@@ -142,14 +144,19 @@ import Testing
     directory.write("token", "secret\n")
     let other = try PlatformServer { _, _ in .answer(200) }
     defer { other.stop() }
-    let target = "Location: \(other.url)"
-    let server = try PlatformServer { number, _ in .answer(307, headers: [target]) }
+    let targets = [
+      other.url, "file:///etc/passwd", "//127.0.0.1:\(other.port)/", "ftp://127.0.0.1:\(other.port)/",
+    ]
+    let server = try PlatformServer { number, _ in
+      .answer(307, headers: ["Location: \(targets[number % targets.count])"])
+    }
     defer { server.stop() }
     let bench = try Bench(server.url, credentials: directory.path) {
       $0.authentication = .bearer(tokenFile: "token")
     }
     bench.queue.store(1)
-    #expect(bench.failure().state == .critical)
+    while server.requests.count < targets.count { Self.wait(.milliseconds(5)) }
+    #expect(bench.forwarder.status.state == .critical)
     #expect(server.requests[0].headers["authorization"] == "Bearer secret")
     #expect(other.requests.isEmpty && bench.queue.settledThrough == 0)
   }
@@ -209,9 +216,10 @@ import Testing
     #expect(bodies.count == 5 && server.requests.count > 5)
   }
 
-  @Test("fault 46: an answer of a byte a second ends with the timeout")
-  func aByteASecondEndsWithTheTimeout() throws {
-    let (requests, state) = try deliver([.drip]) { $0.timeout = .seconds(2) }
+  @Test(
+    "fault 46: a head or a body of a byte a second ends with the timeout", arguments: [Reply.drip, .dripHead])
+  func aByteASecondEndsWithTheTimeout(reply: PlatformServer.Reply) throws {
+    let (requests, state) = try deliver([reply]) { $0.timeout = .seconds(2) }
     #expect(requests.count == 2 && areIdentical(requests))
     #expect(state.lastError?.contains("timed out") == true)
   }

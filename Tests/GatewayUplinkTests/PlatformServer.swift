@@ -31,6 +31,10 @@ final class PlatformServer: Sendable {
     case endlessHeaders
     /// A body that ends before its Content-Length.
     case truncated
+    /// Not even the status line is whole: a byte each second for ever.
+    case dripHead
+    /// 200 with a compressed JSON body.
+    case gzip([UInt8])
   }
 
   let port: UInt16
@@ -39,6 +43,7 @@ final class PlatformServer: Sendable {
   private let stopSignal: EventSignal
   private let script: @Sendable (Int, Request) -> Reply
   private let seen = Mutex<[Request]>([])
+  private let cut = Mutex((after: Int.max, sockets: [Int32]()))
   private let thread = Mutex<WorkerThread?>(nil)
 
   /// `port` 0: the kernel chooses. The script gets the number of the request, from 0.
@@ -70,7 +75,12 @@ final class PlatformServer: Sendable {
   func stop() {
     stopSignal.raise()
     if let worker = thread.withLock({ $0.take() }) { worker.join() }
+    cut.withLock { for socket in $0.sockets { close(socket) } }
   }
+
+  /// One request's cable is cut after so many of its bytes: what comes later is neither seen nor acknowledged, and
+  /// the other side is not told.
+  func cutCable(after bytes: Int) { cut.withLock { $0.after = bytes } }
 
   /// Room for either kind; their ports lie at the same place.
   private static func loopback(_ port: UInt16, isIPv6: Bool) -> sockaddr_in6 {
@@ -135,6 +145,23 @@ final class PlatformServer: Sendable {
       let count = recv(socket, &chunk, chunk.count, 0)
       if count <= 0 { return nil }
       pending.append(contentsOf: chunk[..<count])
+      if cutCable(socket, at: pending.count) { return nil }
+    }
+  }
+
+  private func cutCable(_ socket: Int32, at count: Int) -> Bool {
+    cut.withLock { cut in
+      guard count >= cut.after else { return false }
+      cut.after = .max
+      // The socket filter "take nothing" (socket(7), SO_ATTACH_FILTER; BPF_RET | BPF_K is 6), in front of TCP.
+      var instruction: UInt64 = 6
+      withUnsafePointer(to: &instruction) { instruction in
+        var program = (length: UInt16(1), instructions: instruction)
+        let size = socklen_t(MemoryLayout.size(ofValue: program))
+        precondition(setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, size) == 0)
+      }
+      cut.sockets.append(dup(socket))
+      return true
     }
   }
 
@@ -172,6 +199,15 @@ final class PlatformServer: Sendable {
       guard send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") else { return false }
       while !waitReadable(socket, milliseconds: 1000), !isStopping, send(socket, "x") {}
       return false
+    case .dripHead:
+      guard send(socket, "HTTP/1.1 200 ") else { return false }
+      while !waitReadable(socket, milliseconds: 1000), !isStopping, send(socket, "x") {}
+      return false
+    case .gzip(let bytes):
+      let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+        + "Content-Length: \(bytes.count)\r\n\r\n"
+      return send(socket, head) && send(socket, bytes)
     case .endlessBody(let status):
       let chunk = String(repeating: "x", count: 16_384)
       guard send(socket, "HTTP/1.1 \(status) So\r\n\r\n") else { return false }
@@ -188,8 +224,9 @@ final class PlatformServer: Sendable {
     }
   }
 
-  private func send(_ socket: Int32, _ text: String) -> Bool {
-    let bytes = Array(text.utf8)
+  private func send(_ socket: Int32, _ text: String) -> Bool { send(socket, Array(text.utf8)) }
+
+  private func send(_ socket: Int32, _ bytes: [UInt8]) -> Bool {
     var done = 0
     while done < bytes.count {
       let count = bytes[done...].withUnsafeBytes {
