@@ -14,6 +14,7 @@ final class CurlExchange {
 
   private let destination: DestinationConfig
   private let tls: TLSFiles
+  private let mayHTTP2: Bool
   private let multi: UnsafeMutableRawPointer
   private let easy: UnsafeMutableRawPointer
   private let errorText: UnsafeMutablePointer<CChar>
@@ -27,14 +28,16 @@ final class CurlExchange {
 
   // Thread-safe as a static; never undone, as other threads may use the library until the process ends.
   /// Whether libcurl was built with it.
-  private static let speaksHTTP2 =
+  private static let knowsHTTP2 =
     curl_version_info(CURLVERSION_FIRST).pointee.features & CURL_VERSION_HTTP2 != 0
 
   private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-  init(_ destination: DestinationConfig, tls: TLSFiles) {
+  /// `mayHTTP2`: it is spoken where the platform agrees to it within TLS (RFC 9113, section 3.2).
+  init(_ destination: DestinationConfig, tls: TLSFiles, mayHTTP2: Bool = false) {
     self.destination = destination
     self.tls = tls
+    self.mayHTTP2 = mayHTTP2 && Self.knowsHTTP2
     room = AnswerRoom(limit: destination.answerLimit)
     guard Self.isLibraryReady, let multi = curl_multi_init(), let easy = curl_easy_init() else {
       fatalError("cannot start libcurl: out of memory")
@@ -65,8 +68,7 @@ final class CurlExchange {
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
     set(CURLOPT_FOLLOWLOCATION, 0)
-    // HTTP/2 where the platform agrees to it within TLS (RFC 9113, section 3.2).
-    set(CURLOPT_HTTP_VERSION, Int(Self.speaksHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
+    set(CURLOPT_HTTP_VERSION, Int(mayHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
     // Signals belong to the daemon's main thread.
     set(CURLOPT_NOSIGNAL, 1)
     // The name service knows how long an address counts; curl would keep a wrong one for a minute.

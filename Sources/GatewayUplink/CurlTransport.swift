@@ -9,6 +9,10 @@ package final class CurlTransport: Transport {
   private let wake: EventSignal
   private var tls: TLSFiles
   private var platform: CurlExchange
+  /// libcurl 7.88 loses answers in HTTP/2 that come before it has sent everything: after a failure without an answer
+  /// the next attempt speaks the other version, and what works is kept.
+  private var mayHTTP2 = true
+  private var isConnectionStale = false
   /// nil unless the destination wants OAuth2.
   private var token: AccessToken?
   /// The fetch of a token under way, on a connection of its own.
@@ -43,7 +47,7 @@ package final class CurlTransport: Transport {
     self.files = files
     self.wake = wake
     tls = TLSFiles(destination.tls, files)
-    platform = CurlExchange(destination, tls: tls)
+    platform = CurlExchange(destination, tls: tls, mayHTTP2: true)
     gatewayEnd = tls.certificateEnd
     if case .oauth2(let client) = destination.authentication { token = AccessToken(client) }
   }
@@ -91,9 +95,10 @@ package final class CurlTransport: Transport {
   /// The TLS files were looked at before the connection that uses them began, so no change is missed.
   private func renewConnection() {
     let now = TLSFiles(destination.tls, files)
-    guard now != tls else { return }
+    guard now != tls || isConnectionStale else { return }
     tls = now
-    platform = CurlExchange(destination, tls: tls)
+    isConnectionStale = false
+    platform = CurlExchange(destination, tls: tls, mayHTTP2: mayHTTP2)
     gatewayEnd = tls.certificateEnd
   }
 
@@ -136,6 +141,10 @@ package final class CurlTransport: Transport {
 
   private func answered(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
     platformEnd = platform.certificateEnd ?? platformEnd
+    if case .failure = outcome, destination.url.hasPrefix("https:") {
+      mayHTTP2.toggle()
+      isConnectionStale = true
+    }
     if case .answer(let answer) = outcome, answer.status == 401, token != nil, let batch {
       token?.drop()
       if !batch.hasNewToken { return fetchToken() }

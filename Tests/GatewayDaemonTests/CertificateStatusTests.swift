@@ -68,11 +68,16 @@ import Testing
       _ = Array("\(text)\n".utf8).withUnsafeBytes { file.writeAll($0, at: 0) }
     }
     try setClock("@1970-01-01 00:10:00")
+    // The first program under libfaketime sets a variable, and Swift finds no arguments in an environment that moved.
+    cabinet.launcher = ["/usr/bin/env"]
     cabinet.environment = [
       "LD_PRELOAD": Self.fakeTime ?? "", "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1",
       "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     ]
     try cabinet.startAndWait()
+    let pid = cabinet.gateway?.pid ?? 0
+    // libfaketime leaves what it shares with its children.
+    defer { for name in ["faketime_shm", "sem.faketime_sem"] { unlink("/dev/shm/\(name)_\(pid)") } }
     try cabinet.wait("the alarm") {
       let destination = cabinet.status()?["destinations"]?.array?.first
       let words = "certificate is not yet valid (is the clock of this box right?)"

@@ -58,7 +58,7 @@ final class ConnectProxy: Sendable {
     seen.withLock { $0.append(text) }
     if let demand, !text.contains("\r\nProxy-Authorization: \(demand)\r\n") {
       let answer =
-        "HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"
+        "HTTP/1.1 407 Not \(text.split(separator: "\r\n").last ?? "")\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"
       send(client.number, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
       return
     }

@@ -41,14 +41,21 @@ final class PlatformServer: Sendable {
   private let isIPv6: Bool
   private let listener: FileDescriptor
   private let stopSignal: EventSignal
+  /// Of a body: longer ones get 413 before they are read.
+  private let longest: Int
   private let script: @Sendable (Int, Request) -> Reply
   private let seen = Mutex<[Request]>([])
+  private let early = Atomic<Int>(0)
   private let cut = Mutex((after: Int.max, sockets: [Int32]()))
   private let thread = Mutex<WorkerThread?>(nil)
 
   /// `port` 0: the kernel chooses. The script gets the number of the request, from 0.
-  init(port: UInt16 = 0, isIPv6: Bool = false, _ script: @escaping @Sendable (Int, Request) -> Reply) throws {
+  init(
+    port: UInt16 = 0, isIPv6: Bool = false, longest: Int = .max,
+    _ script: @escaping @Sendable (Int, Request) -> Reply
+  ) throws {
     self.script = script
+    self.longest = longest
     stopSignal = try EventSignal()
     self.isIPv6 = isIPv6
     listener = FileDescriptor(owning: socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
@@ -71,6 +78,8 @@ final class PlatformServer: Sendable {
 
   var url: String { "http://\(isIPv6 ? "[::1]" : "127.0.0.1"):\(port)/v1/batches" }
   var requests: [Request] { seen.withLock { $0 } }
+  /// Refused with 413 while they came.
+  var refusedEarly: Int { early.load(ordering: .relaxed) }
 
   func stop() {
     stopSignal.raise()
@@ -129,12 +138,21 @@ final class PlatformServer: Sendable {
   private func converse(_ socket: consuming FileDescriptor, _ connection: Int) {
     var pending: [UInt8] = []
     while let request = read(socket.number, &pending, connection) {
+      if request.body.count == longest { return refuseEarly(socket.number) }
       let number = seen.withLock { seen in
         seen.append(request)
         return seen.count - 1
       }
       if !perform(script(number, request), on: socket.number) { return }
     }
+  }
+
+  private func refuseEarly(_ socket: Int32) {
+    early.wrappingAdd(1, ordering: .relaxed)
+    _ = send(socket, "HTTP/1.1 413 Too much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    // Closing with bytes unread would take the answer back.
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while waitReadable(socket), recv(socket, &chunk, chunk.count, 0) > 0 {}
   }
 
   private func read(_ socket: Int32, _ pending: inout [UInt8], _ connection: Int) -> Request? {
@@ -176,7 +194,8 @@ final class PlatformServer: Sendable {
       guard let colon = line.firstIndex(of: ":") else { continue }
       headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
     }
-    let bodyEnd = headEnd + 4 + (headers["content-length"].flatMap(Int.init) ?? 0)
+    let length = headers["content-length"].flatMap(Int.init) ?? 0
+    let bodyEnd = headEnd + 4 + min(length, longest)
     guard pending.count >= bodyEnd else { return nil }
     let body = Array(pending[headEnd + 4..<bodyEnd])
     pending.removeFirst(bodyEnd)

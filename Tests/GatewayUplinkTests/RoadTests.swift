@@ -62,6 +62,8 @@ import Testing
       let status = bench.failure()
       #expect(status.state == .critical, "\(status)")
       #expect(status.lastError?.contains("response 407 (\"proxy-auth\" names") == true, "\(status)")
+      // printf 'cabinet:wrong' | base64, which the proxy repeats.
+      #expect(status.lastError?.contains("Y2FiaW5ldDp3cm9uZw") == false, "\(status)")
       #expect(server.requests.isEmpty && bench.queue.settledThrough == 0)
       guard isKnown else { continue }
       directory.write("proxy-password", "s3cr:et\n")

@@ -25,7 +25,21 @@ import Testing
     #expect(server.requests.count == 1)
   }
 
-  /// `size` zeros, compressed.
+  @Test("fault 41: a 413 that comes before the body was read halves the batch")
+  func anEarlyRefusalIsUnderstood() throws {
+    let server = try PlatformServer(longest: 300_000) { _, _ in .answer(200) }
+    defer { server.stop() }
+    let bench = try Bench(server.url) {
+      $0.usesGzip = false
+      $0.maximumReadings = 100_000
+      $0.maximumBytes = 64 << 20
+    }
+    bench.queue.store(10_000)
+    #expect(bench.queue.waitUntilSettled(10_000))
+    #expect(bench.queue.now.delivered == 10_000 && server.refusedEarly == 2)
+  }
+
+  /// `size` times the digit 0, compressed.
   private func bomb(_ size: Int) -> [UInt8] {
     var encoder = GzipEncoder()
     var buffer = ByteBuffer(capacity: 1 << 10)

@@ -138,12 +138,14 @@ import Testing
   }
 
   /// A forwarder to a server that follows a script; its Datastreams are known.
-  private final class Scripted {
+  final class Scripted {
     let queue = MemoryQueue()
     let forwarder: Forwarder
     private let state: TemporaryDirectory
 
-    init(_ url: String) throws {
+    init(
+      _ url: String, credentials: String? = nil, tls: DestinationConfig.TLS = DestinationConfig.TLS()
+    ) throws {
       state = try TemporaryDirectory()
       state.write(
         "sensorthings-frost.json",
@@ -151,10 +153,10 @@ import Testing
           + #""datastreams":{"canopy.no2 GQ":1,"io.door C62":2}}"#)
       let destination = DestinationConfig(
         name: "frost", url: url, format: .sensorThings(SensorThingsOptions()), usesGzip: false,
-        linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
+        linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2), tls: tls)
       forwarder = try Forwarder(
         destination: destination, gateway: "c", queue: queue, quarantine: MemoryQuarantine(),
-        credentialsDirectory: nil, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"),
+        credentialsDirectory: credentials, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"),
         stateDirectory: state.path)
       try forwarder.start()
     }
