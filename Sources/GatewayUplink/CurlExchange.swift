@@ -4,10 +4,10 @@ internal import GatewaySystem
 private import Glibc
 
 /// One POST at a time through libcurl, with all that holds for each of a destination's: TLS, limits, the proxy; with
-/// CurlTrouble the only file that imports it. The connection stays open from one to the next; with the object go its connections, its
-/// TLS sessions, and what it read of the TLS files. What the peer may cost us is bounded: the answer in size, the
-/// exchange in time; redirects are not followed, so credentials go to the given URL and nowhere else. Owned by one
-/// thread.
+/// CurlTrouble the only file that imports it. The connection stays open from one to the next; with the object go its
+/// connections, its TLS sessions, and what it read of the TLS files. What the peer may cost us is bounded: the answer in
+/// size, the exchange in time; redirects are not followed, so credentials go to the given URL and nowhere else. Owned by
+/// one thread.
 final class CurlExchange {
   /// Of the answer's body, and of its headers: nothing that acknowledges a batch is longer.
   static let answerLimit = 64 << 10

@@ -9,8 +9,8 @@ package final class CurlTransport: Transport {
   private let wake: EventSignal
   private var tls: TLSFiles
   private var platform: CurlExchange
-  /// libcurl 7.88 loses answers in HTTP/2 that come before it has sent everything: after a failure without an answer
-  /// the next attempt speaks the other version, and what works is kept.
+  /// libcurl 7.88 loses answers in HTTP/2 that come before it has sent everything: when the platform was reached and
+  /// there is no answer, the next attempt speaks the other version, and what works is kept.
   private var mayHTTP2 = true
   private var isConnectionStale = false
   /// nil unless the destination wants OAuth2.
@@ -141,7 +141,9 @@ package final class CurlTransport: Transport {
 
   private func answered(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
     platformEnd = platform.certificateEnd ?? platformEnd
-    if case .failure = outcome, destination.url.hasPrefix("https:") {
+    if case .failure(let trouble, _) = outcome, trouble != .unreachable,
+      destination.url.hasPrefix("https:")
+    {
       mayHTTP2.toggle()
       isConnectionStale = true
     }

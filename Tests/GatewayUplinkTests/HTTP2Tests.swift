@@ -149,7 +149,7 @@ struct HTTP2Tests {
     #expect(bench.failure().state == .warning)
     try front.start()
     #expect(bench.queue.waitUntilSettled(20))
-    #expect(bench.queue.now.delivered == 20 && server.requests.allSatisfy(isHTTP2))
+    #expect(bench.queue.now.delivered == 20 && server.requests.first.map(isHTTP2) == true)
   }
 
   @Test(

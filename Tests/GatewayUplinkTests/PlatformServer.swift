@@ -171,13 +171,7 @@ final class PlatformServer: Sendable {
     cut.withLock { cut in
       guard count >= cut.after else { return false }
       cut.after = .max
-      // The socket filter "take nothing" (socket(7), SO_ATTACH_FILTER; BPF_RET | BPF_K is 6), in front of TCP.
-      var instruction: UInt64 = 6
-      withUnsafePointer(to: &instruction) { instruction in
-        var program = (length: UInt16(1), instructions: instruction)
-        let size = socklen_t(MemoryLayout.size(ofValue: program))
-        precondition(setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, size) == 0)
-      }
+      takeNothingMore(from: socket)
       cut.sockets.append(dup(socket))
       return true
     }
