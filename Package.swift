@@ -91,7 +91,8 @@ let package = Package(
     tests("GatewayStore", ["GatewayStore", "GatewaySystem", "GatewayCore"], exclude: ["Fixtures"]),
     tests("GatewayGzip", ["GatewayGzip", "GatewayCore"]),
     tests(
-      "GatewayUplink", ["GatewayUplink", "GatewaySystem", "GatewayCore", "GatewaySimulator"],
+      "GatewayUplink",
+      ["GatewayUplink", "GatewayGzip", "GatewaySystem", "GatewayCore", "GatewaySimulator"],
       exclude: ["sensorthings_server.py"]),
     tests("GatewayControl", ["GatewayControl", "GatewaySystem", "GatewayCore"]),
     tests("GatewaySimulator", ["GatewaySimulator", "GatewaySystem", "GatewayCore"]),

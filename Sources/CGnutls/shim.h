@@ -23,3 +23,16 @@ static inline int gateway_tls_peer(gnutls_session_t session, char *subject, size
   gnutls_x509_crt_deinit(certificate);
   return found;
 }
+
+/* Ends the handshake with a peer whose certificate is missing or counts for nothing, and says so. */
+static inline int gateway_tls_judge(gnutls_session_t session) {
+  char subject[1024];
+  unsigned int count = 0;
+  if (gateway_tls_peer(session, subject, sizeof subject)) return 0;
+  gnutls_certificate_get_peers(session, &count);
+  gnutls_alert_send(session, GNUTLS_AL_FATAL, count == 0 ? GNUTLS_A_CERTIFICATE_REQUIRED : GNUTLS_A_UNKNOWN_CA);
+  return GNUTLS_E_CERTIFICATE_ERROR;
+}
+static inline void gateway_tls_be_strict(gnutls_session_t session) {
+  gnutls_session_set_verify_function(session, gateway_tls_judge);
+}

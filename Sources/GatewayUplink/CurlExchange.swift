@@ -3,33 +3,41 @@ internal import GatewayCore
 internal import GatewaySystem
 private import Glibc
 
-/// One POST at a time through libcurl, with all that holds for each of a destination's: TLS, limits, the proxy; the
-/// only file that imports it. The connection stays open from one to the next; with the object go its connections, its
-/// TLS sessions, and what it read of the TLS files. What the peer may cost us is bounded: the answer in size, the
-/// exchange in time; redirects are not followed, so credentials go to the given URL and nowhere else. Owned by one
-/// thread.
+/// One POST at a time through libcurl, with all that holds for each of a destination's: TLS, limits, the proxy; with
+/// CurlTrouble the only file that imports it. The connection stays open from one to the next; with the object go its
+/// connections, its TLS sessions, and what it read of the TLS files. What the peer may cost us is bounded: the answer in
+/// size, the exchange in time; redirects are not followed, so credentials go to the given URL and nowhere else. Owned by
+/// one thread.
 final class CurlExchange {
   /// Of the answer's body, and of its headers: nothing that acknowledges a batch is longer.
   static let answerLimit = 64 << 10
 
   private let destination: DestinationConfig
   private let tls: TLSFiles
+  private let mayHTTP2: Bool
   private let multi: UnsafeMutableRawPointer
   private let easy: UnsafeMutableRawPointer
   private let errorText: UnsafeMutablePointer<CChar>
   private let room: AnswerRoom
   private let body = BodyReader()
   private var headers: UnsafeMutablePointer<curl_slist>?
+  private var proxyHeaders: UnsafeMutablePointer<curl_slist>?
   private var isInFlight = false
   /// When the certificate ends that the peer showed on the last new connection; nil while it showed none.
   private(set) var certificateEnd: Timestamp?
 
   // Thread-safe as a static; never undone, as other threads may use the library until the process ends.
+  /// Whether libcurl was built with it.
+  private static let knowsHTTP2 =
+    curl_version_info(CURLVERSION_FIRST).pointee.features & CURL_VERSION_HTTP2 != 0
+
   private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-  init(_ destination: DestinationConfig, tls: TLSFiles) {
+  /// `mayHTTP2`: it is spoken where the platform agrees to it within TLS (RFC 9113, section 3.2).
+  init(_ destination: DestinationConfig, tls: TLSFiles, mayHTTP2: Bool = false) {
     self.destination = destination
     self.tls = tls
+    self.mayHTTP2 = mayHTTP2 && Self.knowsHTTP2
     room = AnswerRoom(limit: destination.answerLimit)
     guard Self.isLibraryReady, let multi = curl_multi_init(), let easy = curl_easy_init() else {
       fatalError("cannot start libcurl: out of memory")
@@ -60,10 +68,11 @@ final class CurlExchange {
     set(CURLOPT_PROTOCOLS_STR, "http,https")
     set(CURLOPT_USERAGENT, "gatewayd/\(GatewayVersion.text)")
     set(CURLOPT_FOLLOWLOCATION, 0)
-    // One batch is in flight at a time: HTTP/2 would cost memory and bring nothing.
-    set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+    set(CURLOPT_HTTP_VERSION, Int(mayHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1))
     // Signals belong to the daemon's main thread.
     set(CURLOPT_NOSIGNAL, 1)
+    // The name service knows how long an address counts; curl would keep a wrong one for a minute.
+    set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
     // Without it, giving up while a name is being resolved waits for the resolver, longer than the watchdog does.
     set(CURLOPT_QUICK_EXIT, 1)
     // Defaults: 16 KiB (receiving) and 64 KiB (sending); answers are short, and 32 KiB fill a socket's buffer.
@@ -138,6 +147,15 @@ final class CurlExchange {
     check(gateway_curl_set_string(easy, option, value), option)
   }
 
+  /// libcurl reads the list until the next one is set.
+  private func set(
+    _ option: CURLoption, _ lines: [String], in list: inout UnsafeMutablePointer<curl_slist>?
+  ) {
+    curl_slist_free_all(list)
+    list = lines.reduce(nil) { curl_slist_append($0, $1) }
+    check(gateway_curl_set_list(easy, option, list), option)
+  }
+
   /// An option that silently did not hold could be the one that keeps credentials from leaving.
   private func check(_ code: CURLcode, _ option: CURLoption) {
     precondition(code == CURLE_OK, "BUG: libcurl refuses option \(option.rawValue) (\(code.rawValue))")
@@ -148,17 +166,15 @@ final class CurlExchange {
   /// Begins to post `body`, which must stay where it is until the outcome or `cancel`. The outcome is returned here
   /// where it is known at once.
   func begin(
-    _ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String],
+    _ url: String, _ body: UnsafeRawBufferPointer, headers lines: [String], proxyHeaders proxyLines: [String],
     as head: RequestHead = RequestHead()
   ) -> DeliveryOutcome? {
     precondition(!isInFlight, "BUG: a second request while one is in flight")
     room.removeAll()
     errorText[0] = 0
     set(CURLOPT_URL, url)
-    curl_slist_free_all(headers)
-    headers = nil
-    for line in lines { headers = curl_slist_append(headers, line) }
-    gateway_curl_set_list(easy, CURLOPT_HTTPHEADER, headers)
+    set(CURLOPT_HTTPHEADER, lines, in: &headers)
+    set(CURLOPT_PROXYHEADER, proxyLines, in: &proxyHeaders)
     setBody(body, head)
     let code = curl_multi_add_handle(multi, easy)
     precondition(
@@ -188,8 +204,8 @@ final class CurlExchange {
 
   func cancel() {
     end()
-    curl_slist_free_all(headers)
-    headers = nil
+    set(CURLOPT_HTTPHEADER, [], in: &headers)
+    set(CURLOPT_PROXYHEADER, [], in: &proxyHeaders)
   }
 
   private func end() {
@@ -234,27 +250,14 @@ final class CurlExchange {
           status: status, contentType: type.map { String(cString: $0) }, retryAfter: Int64(retryAfter),
           body: room.body, isWhole: !room.isOverfull))
     }
-    let detail = errorText[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: errorText)
-    return .failure(trouble(code, detail), cause: CurlSentence.cause(detail))
-  }
-
-  private func trouble(_ code: CURLcode, _ detail: String) -> DeliveryTrouble {
-    switch code {
-    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_CONNECT: return .unreachable
-    case CURLE_OPERATION_TIMEDOUT:
-      var connected: curl_off_t = 0
-      gateway_curl_get_offset(easy, CURLINFO_CONNECT_TIME_T, &connected)
-      return connected == 0 ? .unreachable : .busy
-    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_PEER_FAILED_VERIFICATION,
-      CURLE_SSL_CERTPROBLEM,
-      CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CIPHER, CURLE_LOGIN_DENIED:
-      return .misconfigured
-    case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR, CURLE_SEND_ERROR:
-      var proxyStatus = 0
-      gateway_curl_get_long(easy, CURLINFO_HTTP_CONNECTCODE, &proxyStatus)
-      let isRefused = (400...499).contains(proxyStatus) && proxyStatus != 408 && proxyStatus != 429
-      return isRefused || CurlSentence.isDisagreement(detail) ? .misconfigured : .busy
-    default: return .busy
-    }
+    let detail = CurlSentence.detail(
+      String(cString: errorText), else: String(cString: curl_easy_strerror(code)))
+    var connectTime: curl_off_t = 0
+    gateway_curl_get_offset(easy, CURLINFO_CONNECT_TIME_T, &connectTime)
+    var proxyStatus = 0
+    gateway_curl_get_long(easy, CURLINFO_HTTP_CONNECTCODE, &proxyStatus)
+    let trouble = DeliveryTrouble(
+      code, isConnected: connectTime > 0, proxyStatus: proxyStatus, detail: detail)
+    return .failure(trouble, cause: CurlSentence.cause(detail))
   }
 }

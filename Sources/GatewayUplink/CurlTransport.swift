@@ -9,6 +9,10 @@ package final class CurlTransport: Transport {
   private let wake: EventSignal
   private var tls: TLSFiles
   private var platform: CurlExchange
+  /// libcurl 7.88 loses answers in HTTP/2 that come before it has sent everything: when the platform was reached and
+  /// there is no answer, the next attempt speaks the other version, and what works is kept.
+  private var mayHTTP2 = true
+  private var isConnectionStale = false
   /// nil unless the destination wants OAuth2.
   private var token: AccessToken?
   /// The fetch of a token under way, on a connection of its own.
@@ -43,7 +47,7 @@ package final class CurlTransport: Transport {
     self.files = files
     self.wake = wake
     tls = TLSFiles(destination.tls, files)
-    platform = CurlExchange(destination, tls: tls)
+    platform = CurlExchange(destination, tls: tls, mayHTTP2: true)
     gatewayEnd = tls.certificateEnd
     if case .oauth2(let client) = destination.authentication { token = AccessToken(client) }
   }
@@ -91,9 +95,10 @@ package final class CurlTransport: Transport {
   /// The TLS files were looked at before the connection that uses them began, so no change is missed.
   private func renewConnection() {
     let now = TLSFiles(destination.tls, files)
-    guard now != tls else { return }
+    guard now != tls || isConnectionStale else { return }
     tls = now
-    platform = CurlExchange(destination, tls: tls)
+    isConnectionStale = false
+    platform = CurlExchange(destination, tls: tls, mayHTTP2: mayHTTP2)
     gatewayEnd = tls.certificateEnd
   }
 
@@ -113,7 +118,8 @@ package final class CurlTransport: Transport {
       self.batch = batch
       let url = destination.url + (batch.pathSecret?.path(of: batch.head) ?? batch.head.path)
       return platform.begin(
-        url, batch.body, headers: headers(batch.head, credentials), as: batch.head
+        url, batch.body, headers: headers(batch.head, credentials), proxyHeaders: try proxyHeaders(),
+        as: batch.head
       ).flatMap(answered)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
@@ -128,8 +134,19 @@ package final class CurlTransport: Transport {
     return lines
   }
 
+  private func proxyHeaders() throws(SecretFiles.TokenProblem) -> [String] {
+    let credentials = try Credentials(destination.proxyAuthentication, files)
+    return credentials.line.map { ["Proxy-\($0)"] } ?? []
+  }
+
   private func answered(_ outcome: DeliveryOutcome) -> DeliveryOutcome? {
     platformEnd = platform.certificateEnd ?? platformEnd
+    if case .failure(let trouble, _) = outcome, trouble != .unreachable,
+      destination.url.hasPrefix("https:")
+    {
+      mayHTTP2.toggle()
+      isConnectionStale = true
+    }
     if case .answer(let answer) = outcome, answer.status == 401, token != nil, let batch {
       token?.drop()
       if !batch.hasNewToken { return fetchToken() }
@@ -145,6 +162,7 @@ package final class CurlTransport: Transport {
     batch?.hasNewToken = true
     do {
       let credentials = try token.credentials(files)
+      let proxyHeaders = try proxyHeaders()
       let body = UnsafeMutableRawBufferPointer.allocate(byteCount: token.requestBody.count, alignment: 1)
       body.copyBytes(from: token.requestBody)
       let fetch = Fetch(
@@ -154,7 +172,9 @@ package final class CurlTransport: Transport {
       var lines = ["Content-Type: application/x-www-form-urlencoded", "Accept: application/json", "Expect:"]
       if let line = credentials.line { lines.append(line) }
       let url = token.url
-      return fetch.exchange.begin(url, UnsafeRawBufferPointer(body), headers: lines).flatMap(tokenCame)
+      return fetch.exchange.begin(
+        url, UnsafeRawBufferPointer(body), headers: lines, proxyHeaders: proxyHeaders
+      ).flatMap(tokenCame)
     } catch {
       return .failure(.misconfigured, cause: "\(error)")
     }

@@ -3,7 +3,7 @@ internal import GatewaySimulator
 internal import GatewaySystem
 
 /// `gateway-sim platform [--listen HOST:PORT] [--record FILE] [--keep ROWS] [--strict] [--quiet]
-/// [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]`
+/// [--tls DIRECTORY [--flaw FLAW] [--client-certificates] [--strict-handshake]]`
 enum PlatformCommand {
   static func run(_ words: inout Words) throws(UsageError) {
     var options = PlatformSimulator.Options()
@@ -12,6 +12,7 @@ enum PlatformCommand {
     var directory: String?
     var flaw = PlatformCertificates.Flaw.none
     var wantsClients = false
+    var isStrict = false
     while let word = words.next() {
       switch word {
       case "--listen":
@@ -35,12 +36,13 @@ enum PlatformCommand {
         }
         flaw = known
       case "--client-certificates": wantsClients = true
+      case "--strict-handshake": (wantsClients, isStrict) = (true, true)
       default: throw UsageError("unknown option \"\(word)\"")
       }
     }
     do throws(SystemError) {
       if let directory {
-        let certificates = PlatformCertificates(flaw, wantsClients: wantsClients)
+        let certificates = PlatformCertificates(flaw, wantsClients: wantsClients, isStrict: isStrict)
         try certificates.write(to: directory)
         options.tls = certificates.tls
       }

@@ -26,7 +26,7 @@ internal import Glibc
   static let usage = """
     usage: gateway-sim field DESCRIPTION.yaml [--control PORT] [--record PERIOD_MS] [--quiet]
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
-                                [--tls DIRECTORY [--flaw FLAW] [--client-certificates]]
+                                [--tls DIRECTORY [--flaw FLAW] [--client-certificates | --strict-handshake]]
            gateway-sim broker [--listen 127.0.0.1:18080] [--manner standard|orion-ld|scorpio|stellio]
                               [--tenant NAME] [--lost SHARE] [--busy SHARE]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
@@ -48,7 +48,7 @@ internal import Glibc
                 GET /control/rows?stream=S&from=N&to=N (with --keep)
               With --tls it speaks HTTPS, with certificates made at the start; DIRECTORY gets ca.pem, client.pem and
               client.key. FLAW: none, expired, future, wrong-host, unknown-ca, old-tls. With --client-certificates
-              only who shows a certificate is answered.
+              only who shows a certificate is answered, with --strict-handshake there is no handshake without.
     broker    plays an NGSI-LD broker that takes batch upserts: loses answers after storing (--lost), has no time
               for an entity (--busy), and words its answers as the named one does.
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.

@@ -19,7 +19,8 @@ import gateway_bench
     return try simulation.run()
   }
 
-  @Test func anOutageThatFitsArrivesInFullAndOnce() throws {
+  @Test("fault 33: an outage that fits the store arrives in full and once")
+  func anOutageThatFitsArrivesInFullAndOnce() throws {
     let seed = UInt64.random(in: .min ... .max)
     let result = try outage(hours: 4, capacity: 48 << 20, .oldest, seed: seed)
     #expect(result.flaws == [], "seed \(seed)")
@@ -28,7 +29,7 @@ import gateway_bench
     #expect(result.queuedAtReturn > 30_000, "seed \(seed)")
   }
 
-  @Test(arguments: EvictionPolicy.allCases)
+  @Test("fault 33: what does not fit is evicted and counted", arguments: EvictionPolicy.allCases)
   func whatDoesNotFitIsEvictedAndCounted(_ eviction: EvictionPolicy) throws {
     let seed = UInt64.random(in: .min ... .max)
     let result = try outage(hours: 4, capacity: 16 << 20, eviction, seed: seed)

@@ -14,6 +14,8 @@ final class Cabinet {
   let platform: PlatformSimulator
   private(set) var gateway: ChildProcess?
   private var config = ""
+  /// A program and its arguments that `gatewayd` is started by; it takes its place.
+  var launcher: [String] = []
   /// What the programs find in their environment beside the test's own.
   var environment: [String: String] = [:]
 
@@ -103,10 +105,11 @@ final class Cabinet {
 
   @discardableResult
   func start() throws -> ChildProcess {
+    let command =
+      launcher
+      + [try Self.program("gatewayd"), "--config", configPath, "--state", statePath, "--socket", socketPath]
     let process = try ChildProcess(
-      try Self.program("gatewayd"),
-      ["--config", configPath, "--state", statePath, "--socket", socketPath],
-      environment: environment, mergesErrors: true)
+      command[0], Array(command.dropFirst()), environment: environment, mergesErrors: true)
     gateway = process
     return process
   }

@@ -8,7 +8,8 @@ import Testing
 @Suite(.serialized) struct KillTests {
   private static var kills: Int { getenv("GATEWAY_KILLS").flatMap { Int(String(cString: $0)) } ?? 200 }
 
-  @Test func eachStoredRowArrivesExactlyOnceThroughTwoHundredKills() throws {
+  @Test("fault 45: each stored row arrives exactly once through 200 kills and lost answers")
+  func eachStoredRowArrivesExactlyOnceThroughTwoHundredKills() throws {
     let seed = UInt64.random(in: .min ... .max)
     var dice = SplitMix(seed: seed)
     let cabinet = try Cabinet()

@@ -11,7 +11,8 @@ import Testing
     return try JSONValue(parsing: reply.output)["rows"]?.array ?? []
   }
 
-  @Test func aRefusedRowIsKeptOverAKillAndSentAgainOnRequest() throws {
+  @Test("fault 39: a refused row is kept over a kill, and sent again on request")
+  func aRefusedRowIsKeptOverAKillAndSentAgainOnRequest() throws {
     let cabinet = try Cabinet()
     cabinet.platform.set(.poison(5...6, status: 400))
     try cabinet.writeUsualConfig()

@@ -95,7 +95,8 @@ import Testing
     }
   }
 
-  @Test func everyWayInWhichAPlatformFailsCostsNoRow() throws {
+  @Test("fault 36, fault 42, fault 43, fault 45, fault 46, fault 47: neither rows nor memory are lost")
+  func everyWayInWhichAPlatformFailsCostsNoRow() throws {
     let cabinet = try Cabinet()
     try cabinet.writeUsualConfig()
     try cabinet.startAndWait()
@@ -190,7 +191,8 @@ import Testing
     Set((cabinet.status()?["points"]?.array ?? []).compactMap { $0["quality"]?.string })
   }
 
-  @Test func theBooksBalanceAtEveryInstantOfAnOutage() throws {
+  @Test("fault 33: the books balance at every instant of an outage")
+  func theBooksBalanceAtEveryInstantOfAnOutage() throws {
     let cabinet = try Cabinet()
     try cabinet.platform.goDown()
     try cabinet.writeUsualConfig(every: "10ms")

@@ -8,12 +8,17 @@ final class ConnectProxy: Sendable {
   private let stopSignal: EventSignal
   private let seen = Mutex<[String]>([])
   private let thread = Mutex<WorkerThread?>(nil)
-  private let port: UInt16
+  let port: UInt16
+  /// The `Proxy-Authorization` without which it answers 407; nil: it serves everybody.
+  private let demand: String?
 
-  init() throws {
+  init(port wanted: UInt16 = 0, demand: String? = nil) throws {
+    self.demand = demand
     stopSignal = try EventSignal()
     listener = FileDescriptor(owning: socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
-    var address = Self.loopback(0)
+    var yes: Int32 = 1
+    setsockopt(listener.number, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
+    var address = Self.loopback(wanted)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let number = listener.number
     let code = Self.with(&address) { address in
@@ -51,6 +56,12 @@ final class ConnectProxy: Sendable {
     }
     let text = String(decoding: head, as: UTF8.self)
     seen.withLock { $0.append(text) }
+    if let demand, !text.contains("\r\nProxy-Authorization: \(demand)\r\n") {
+      let answer =
+        "HTTP/1.1 407 Not \(text.split(separator: "\r\n").last ?? "")\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n"
+      send(client.number, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+      return
+    }
     guard let port = text.split(separator: " ")[1].split(separator: ":").last.flatMap({ UInt16($0) }) else {
       return
     }

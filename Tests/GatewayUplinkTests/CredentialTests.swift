@@ -136,7 +136,7 @@ import Testing
     #expect(server.requests.map { $0.headers["authorization"] } == ["Bearer t-1", "Bearer t-2"])
   }
 
-  @Test("row 40: after a 401 the same batch goes again at once with a new token; a second 401 alarms")
+  @Test("fault 40: after a 401 the same batch goes again at once with a new token; a second 401 alarms")
   func aNewTokenAfterA401() throws {
     let directory = try Self.files()
     for accepted in ["t-2", "none"] {
@@ -190,7 +190,7 @@ import Testing
     #expect(server.requests.isEmpty && bench.queue.settledThrough == 0)
   }
 
-  @Test("row 37: a token's server is held to the same rules of TLS")
+  @Test("fault 37: a token's server is held to the same rules of TLS")
   func theTokenServerIsVerified() throws {
     let directory = try Self.files()
     var options = PlatformSimulator.Options()
@@ -225,7 +225,7 @@ import Testing
 
   enum Way: CaseIterable { case bearer, basic, header, oauth2 }
 
-  @Test("redirects are not followed: another host gets nothing at all", arguments: Way.allCases)
+  @Test("fault 48: redirects are not followed: another host gets nothing at all", arguments: Way.allCases)
   func noCredentialLeaves(way: Way) throws {
     let directory = try Self.files()
     let other = try PlatformServer { _, _ in .answer(200) }

@@ -55,6 +55,8 @@ import Testing
     #expect(request.headers["idempotency-key"] == "\"6b22b4c8d7155218-1-10\"")
     #expect(request.headers["user-agent"] == "gatewayd/0.1.0")
     #expect(request.headers["expect"] == nil && request.headers["authorization"] == nil)
+    #expect(request.headers["content-length"] == "\(request.body.count)" && !request.body.isEmpty)
+    #expect(request.headers["transfer-encoding"] == nil)
     let document = try JSONValue(parsing: try #require(request.json))
     #expect(document["gateway"]?.string == "cabinet-0417")
     #expect(document["readings"]?.array?.map { $0["seq"]?.unsignedInteger } == Array(1...10))
@@ -67,14 +69,16 @@ import Testing
     #expect(plain.body == compressed.json)
   }
 
-  @Test func aWebPageSettlesNothing() throws {
+  @Test("fault 36: a captive portal's page settles nothing")
+  func aWebPageSettlesNothing() throws {
     let page = Reply.answer(200, headers: ["Content-Type: text/html"], body: "<html>Log in</html>")
     let (requests, state) = try deliver([page, page])
     #expect(requests.count == 3 && areIdentical(requests))
     #expect(state.lastError?.contains("web page") == true && state.state == .ok)
   }
 
-  @Test func onlyTheRightEchoSettlesTheRows() throws {
+  @Test("fault 36: where an echo is asked for, only the right one settles the rows")
+  func onlyTheRightEchoSettlesTheRows() throws {
     let wrong = Reply.answer(200, body: #"{"stream":"6b22b4c8d7155218","first":1,"last":9}"#)
     let right = Reply.answer(200, body: #"{"stream":"6b22b4c8d7155218","first":1,"last":10}"#)
     #expect(
@@ -82,18 +86,22 @@ import Testing
     )
   }
 
-  @Test(arguments: [
-    Reply.answer(503), .answer(500), .answer(408), .answer(429), .answer(401), .answer(404), .answer(403),
-    .close,
-    .truncated, .endlessBody(status: 200), .endlessBody(status: 500), .endlessHeaders,
-  ]) func afterAFailureTheSameBytesGoUnderTheSameKey(reply: PlatformServer.Reply) throws {
+  @Test(
+    "fault 40, fault 42, fault 43, fault 47: the same bytes go again under the same key",
+    arguments: [
+      Reply.answer(503), .answer(500), .answer(408), .answer(429), .answer(401), .answer(404), .answer(403),
+      .close,
+      .truncated, .endlessBody(status: 200), .endlessBody(status: 500), .endlessHeaders,
+    ])
+  func afterAFailureTheSameBytesGoUnderTheSameKey(reply: PlatformServer.Reply) throws {
     let (requests, state) = try deliver([reply, reply])
     // curl itself repeats a request whose reused connection was closed on it.
     #expect(requests.count >= 3 && areIdentical(requests))
     #expect(state.state == .ok && state.lastError != nil)
   }
 
-  @Test func retryAfterIsObeyedInSecondsAndAsADate() throws {
+  @Test("fault 42: Retry-After is obeyed in seconds and as a date")
+  func retryAfterIsObeyedInSecondsAndAsADate() throws {
     let date = httpDate(SystemClock.time.advanced(by: .seconds(30)))
     for header in ["Retry-After: 30", "Retry-After: \(date)"] {
       let server = try PlatformServer { _, _ in .answer(503, headers: [header]) }
@@ -116,7 +124,8 @@ import Testing
     return "Sun, \(String(text[8...9])) \(month) \(String(text[0...3])) \(String(text[11...18])) GMT"
   }
 
-  @Test func aBatchTooLargeIsHalved() throws {
+  @Test("fault 41: a batch that is too large is halved, and the limit remembered")
+  func aBatchTooLargeIsHalved() throws {
     let server = try PlatformServer { _, request in
       guard let json = request.json, let document = try? JSONValue(parsing: json) else { return .answer(400) }
       return .answer(document["readings"]?.array?.count ?? 0 > 3 ? 413 : 200)
@@ -129,24 +138,31 @@ import Testing
     #expect(server.requests.count == 3 + 10)
   }
 
-  @Test func aRedirectIsNotFollowedAndNoCredentialLeaves() throws {
+  @Test("fault 48: a redirect is not followed, wherever to, and no credential leaves")
+  func aRedirectIsNotFollowedAndNoCredentialLeaves() throws {
     let directory = try TemporaryDirectory()
     directory.write("token", "secret\n")
     let other = try PlatformServer { _, _ in .answer(200) }
     defer { other.stop() }
-    let target = "Location: \(other.url)"
-    let server = try PlatformServer { number, _ in .answer(307, headers: [target]) }
+    let targets = [
+      other.url, "file:///etc/passwd", "//127.0.0.1:\(other.port)/", "ftp://127.0.0.1:\(other.port)/",
+    ]
+    let server = try PlatformServer { number, _ in
+      .answer(307, headers: ["Location: \(targets[number % targets.count])"])
+    }
     defer { server.stop() }
     let bench = try Bench(server.url, credentials: directory.path) {
       $0.authentication = .bearer(tokenFile: "token")
     }
     bench.queue.store(1)
-    #expect(bench.failure().state == .critical)
+    while server.requests.count < targets.count { Self.wait(.milliseconds(5)) }
+    #expect(bench.forwarder.status.state == .critical)
     #expect(server.requests[0].headers["authorization"] == "Bearer secret")
     #expect(other.requests.isEmpty && bench.queue.settledThrough == 0)
   }
 
-  @Test func aRotatedTokenNeedsNoRestart() throws {
+  @Test("fault 40: a token that is missing or refused holds the rows; the next one needs no restart")
+  func aRotatedTokenNeedsNoRestart() throws {
     let directory = try TemporaryDirectory()
     let server = try PlatformServer { _, request in
       .answer(request.headers["authorization"] == "Bearer new" ? 200 : 401)
@@ -164,7 +180,8 @@ import Testing
     #expect(bench.queue.waitUntilSettled(1))
   }
 
-  @Test func aPlatformThatComesBackGetsEverything() throws {
+  @Test("fault 33: a platform that comes back gets everything")
+  func aPlatformThatComesBackGetsEverything() throws {
     let first = try PlatformServer { _, _ in .answer(200) }
     let port = first.port
     let bench = try Bench(first.url) { $0.maximumReadings = 7 }
@@ -181,7 +198,8 @@ import Testing
     #expect(bench.queue.waitUntilSettled(40) && bench.queue.now.delivered == 40)
   }
 
-  @Test func rowsStoredBeforeTheConnectionBrokeAreSentAgainUnchanged() throws {
+  @Test("fault 45: rows stored before the connection broke are sent again unchanged")
+  func rowsStoredBeforeTheConnectionBrokeAreSentAgainUnchanged() throws {
     // On a connection that was good before, which makes curl itself repeat the request.
     let server = try PlatformServer { number, _ in number % 2 == 1 ? .close : .answer(200) }
     defer { server.stop() }
@@ -198,13 +216,16 @@ import Testing
     #expect(bodies.count == 5 && server.requests.count > 5)
   }
 
-  @Test func aByteASecondEndsWithTheTimeout() throws {
-    let (requests, state) = try deliver([.drip]) { $0.timeout = .seconds(2) }
+  @Test(
+    "fault 46: a head or a body of a byte a second ends with the timeout", arguments: [Reply.drip, .dripHead])
+  func aByteASecondEndsWithTheTimeout(reply: PlatformServer.Reply) throws {
+    let (requests, state) = try deliver([reply]) { $0.timeout = .seconds(2) }
     #expect(requests.count == 2 && areIdentical(requests))
     #expect(state.lastError?.contains("timed out") == true)
   }
 
-  @Test func silenceEndsWithTheTimeout() throws {
+  @Test("fault 46: silence ends with the timeout")
+  func silenceEndsWithTheTimeout() throws {
     #expect(try deliver([.silence]) { $0.timeout = .seconds(2) }.requests.count == 2)
   }
 
@@ -259,7 +280,9 @@ import Testing
     return first...last
   }
 
-  @Test(arguments: [DestinationConfig.Backlog.oldest, .newest])
+  @Test(
+    "fault 33: after an outage live rows arrive before the backlog",
+    arguments: [DestinationConfig.Backlog.oldest, .newest])
   func afterAnOutageLiveRowsArriveBeforeTheBacklog(order: DestinationConfig.Backlog) throws {
     let away = Switch()
     let queue = MemoryQueue()
@@ -287,7 +310,8 @@ import Testing
     #expect(batches.dropFirst().first == (order == .oldest ? 11...20 : 481...490))
   }
 
-  @Test func theBacklogDrainsBesideTheLiveRows() throws {
+  @Test("fault 33: the backlog drains beside the live rows")
+  func theBacklogDrainsBesideTheLiveRows() throws {
     let server = try PlatformServer { number, _ in .answer(number < 3 ? 503 : 200) }
     defer { server.stop() }
     let bench = try Bench(server.url) { $0.maximumReadings = 10 }

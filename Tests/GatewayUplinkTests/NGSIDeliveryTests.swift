@@ -73,7 +73,7 @@ import Testing
       })
   }
 
-  @Test(arguments: BrokerSimulator.Manner.allCases)
+  @Test("fault 45: no observation is lost though answers are", arguments: BrokerSimulator.Manner.allCases)
   func noObservationIsLostThoughAnswersAre(manner: BrokerSimulator.Manner) throws {
     var options = BrokerSimulator.Options()
     (options.manner, options.tenant, options.lostShare, options.busyShare) = (manner, "city", 0.3, 0.1)
@@ -93,7 +93,9 @@ import Testing
     #expect(Set(books.history.keys) == observations(40) && books.requests == 40)
   }
 
-  @Test(arguments: BrokerSimulator.Manner.allCases)
+  @Test(
+    "fault 44: of a partly refused batch one value goes aside, and all else flows",
+    arguments: BrokerSimulator.Manner.allCases)
   func aRefusedValueGoesAsideAloneAndAllElseFlows(manner: BrokerSimulator.Manner) throws {
     var options = BrokerSimulator.Options()
     // The seventh reading of a.o3.

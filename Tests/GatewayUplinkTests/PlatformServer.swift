@@ -31,19 +31,31 @@ final class PlatformServer: Sendable {
     case endlessHeaders
     /// A body that ends before its Content-Length.
     case truncated
+    /// Not even the status line is whole: a byte each second for ever.
+    case dripHead
+    /// 200 with a compressed JSON body.
+    case gzip([UInt8])
   }
 
   let port: UInt16
   private let isIPv6: Bool
   private let listener: FileDescriptor
   private let stopSignal: EventSignal
+  /// Of a body: longer ones get 413 before they are read.
+  private let longest: Int
   private let script: @Sendable (Int, Request) -> Reply
   private let seen = Mutex<[Request]>([])
+  private let early = Atomic<Int>(0)
+  private let cut = Mutex((after: Int.max, sockets: [Int32]()))
   private let thread = Mutex<WorkerThread?>(nil)
 
   /// `port` 0: the kernel chooses. The script gets the number of the request, from 0.
-  init(port: UInt16 = 0, isIPv6: Bool = false, _ script: @escaping @Sendable (Int, Request) -> Reply) throws {
+  init(
+    port: UInt16 = 0, isIPv6: Bool = false, longest: Int = .max,
+    _ script: @escaping @Sendable (Int, Request) -> Reply
+  ) throws {
     self.script = script
+    self.longest = longest
     stopSignal = try EventSignal()
     self.isIPv6 = isIPv6
     listener = FileDescriptor(owning: socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0))
@@ -66,11 +78,18 @@ final class PlatformServer: Sendable {
 
   var url: String { "http://\(isIPv6 ? "[::1]" : "127.0.0.1"):\(port)/v1/batches" }
   var requests: [Request] { seen.withLock { $0 } }
+  /// Refused with 413 while they came.
+  var refusedEarly: Int { early.load(ordering: .relaxed) }
 
   func stop() {
     stopSignal.raise()
     if let worker = thread.withLock({ $0.take() }) { worker.join() }
+    cut.withLock { for socket in $0.sockets { close(socket) } }
   }
+
+  /// One request's cable is cut after so many of its bytes: what comes later is neither seen nor acknowledged, and
+  /// the other side is not told.
+  func cutCable(after bytes: Int) { cut.withLock { $0.after = bytes } }
 
   /// Room for either kind; their ports lie at the same place.
   private static func loopback(_ port: UInt16, isIPv6: Bool) -> sockaddr_in6 {
@@ -119,12 +138,21 @@ final class PlatformServer: Sendable {
   private func converse(_ socket: consuming FileDescriptor, _ connection: Int) {
     var pending: [UInt8] = []
     while let request = read(socket.number, &pending, connection) {
+      if request.body.count == longest { return refuseEarly(socket.number) }
       let number = seen.withLock { seen in
         seen.append(request)
         return seen.count - 1
       }
       if !perform(script(number, request), on: socket.number) { return }
     }
+  }
+
+  private func refuseEarly(_ socket: Int32) {
+    early.wrappingAdd(1, ordering: .relaxed)
+    _ = send(socket, "HTTP/1.1 413 Too much\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    // Closing with bytes unread would take the answer back.
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while waitReadable(socket), recv(socket, &chunk, chunk.count, 0) > 0 {}
   }
 
   private func read(_ socket: Int32, _ pending: inout [UInt8], _ connection: Int) -> Request? {
@@ -135,6 +163,17 @@ final class PlatformServer: Sendable {
       let count = recv(socket, &chunk, chunk.count, 0)
       if count <= 0 { return nil }
       pending.append(contentsOf: chunk[..<count])
+      if cutCable(socket, at: pending.count) { return nil }
+    }
+  }
+
+  private func cutCable(_ socket: Int32, at count: Int) -> Bool {
+    cut.withLock { cut in
+      guard count >= cut.after else { return false }
+      cut.after = .max
+      takeNothingMore(from: socket)
+      cut.sockets.append(dup(socket))
+      return true
     }
   }
 
@@ -149,7 +188,8 @@ final class PlatformServer: Sendable {
       guard let colon = line.firstIndex(of: ":") else { continue }
       headers[line[..<colon].lowercased()] = String(line[line.index(after: colon)...].drop { $0 == " " })
     }
-    let bodyEnd = headEnd + 4 + (headers["content-length"].flatMap(Int.init) ?? 0)
+    let length = headers["content-length"].flatMap(Int.init) ?? 0
+    let bodyEnd = headEnd + 4 + min(length, longest)
     guard pending.count >= bodyEnd else { return nil }
     let body = Array(pending[headEnd + 4..<bodyEnd])
     pending.removeFirst(bodyEnd)
@@ -172,6 +212,15 @@ final class PlatformServer: Sendable {
       guard send(socket, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n") else { return false }
       while !waitReadable(socket, milliseconds: 1000), !isStopping, send(socket, "x") {}
       return false
+    case .dripHead:
+      guard send(socket, "HTTP/1.1 200 ") else { return false }
+      while !waitReadable(socket, milliseconds: 1000), !isStopping, send(socket, "x") {}
+      return false
+    case .gzip(let bytes):
+      let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+        + "Content-Length: \(bytes.count)\r\n\r\n"
+      return send(socket, head) && send(socket, bytes)
     case .endlessBody(let status):
       let chunk = String(repeating: "x", count: 16_384)
       guard send(socket, "HTTP/1.1 \(status) So\r\n\r\n") else { return false }
@@ -188,8 +237,9 @@ final class PlatformServer: Sendable {
     }
   }
 
-  private func send(_ socket: Int32, _ text: String) -> Bool {
-    let bytes = Array(text.utf8)
+  private func send(_ socket: Int32, _ text: String) -> Bool { send(socket, Array(text.utf8)) }
+
+  private func send(_ socket: Int32, _ bytes: [UInt8]) -> Bool {
     var done = 0
     while done < bytes.count {
       let count = bytes[done...].withUnsafeBytes {

@@ -41,7 +41,10 @@ import Testing
     }
   }
 
-  @Test(arguments: [2, 3, 8, 100, 1000]) func aRowThatIsRefusedIsFoundByHalving(count: Int) {
+  @Test(
+    "fault 39: a row that is refused is found by halving, within the requests that this may cost",
+    arguments: [2, 3, 8, 100, 1000])
+  func aRowThatIsRefusedIsFoundByHalving(count: Int) {
     let depth = (0..<Int.bitWidth).first { 1 << $0 >= count }!
     for poison in Set([1, 2, count / 2, count - 1, count, Int.random(in: 1...count)]) where poison > 0 {
       var history = History(rows: count, batch: count)
@@ -59,7 +62,8 @@ import Testing
     }
   }
 
-  @Test func severalRefusedRowsHoldNothingElseUp() {
+  @Test("fault 39: several refused rows hold nothing else up")
+  func severalRefusedRowsHoldNothingElseUp() {
     let seed = UInt64.random(in: 0 ... .max)
     var generator = SplitMix(seed: seed)
     for _ in 0..<40 {
@@ -76,7 +80,8 @@ import Testing
   }
 
   /// A platform that refuses everything is at fault, not the rows.
-  @Test func aPlatformThatRefusesEverythingIsHeldUp() {
+  @Test("fault 39: a platform that refuses everything is held")
+  func aPlatformThatRefusesEverythingIsHeldUp() {
     var history = History(rows: 300, batch: 64)
     history.poison = Set(1...300)
     history.run(seconds: 400)

@@ -99,7 +99,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [SensorThingsSimulator.Manner.frost, .django])
+  @Test(
+    "fault 45: lost answers leave no hole and no duplicate",
+    arguments: [SensorThingsSimulator.Manner.frost, .django])
   func lostAnswersLeaveNoHoleAndNoDuplicate(manner: SensorThingsSimulator.Manner) throws {
     let road = try Road(manner)
     road.server.set(.closeAfter, for: FaultTerm(share: 0.3))
@@ -136,12 +138,14 @@ import Testing
   }
 
   /// A forwarder to a server that follows a script; its Datastreams are known.
-  private final class Scripted {
+  final class Scripted {
     let queue = MemoryQueue()
     let forwarder: Forwarder
     private let state: TemporaryDirectory
 
-    init(_ url: String) throws {
+    init(
+      _ url: String, credentials: String? = nil, tls: DestinationConfig.TLS = DestinationConfig.TLS()
+    ) throws {
       state = try TemporaryDirectory()
       state.write(
         "sensorthings-frost.json",
@@ -149,10 +153,10 @@ import Testing
           + #""datastreams":{"canopy.no2 GQ":1,"io.door C62":2}}"#)
       let destination = DestinationConfig(
         name: "frost", url: url, format: .sensorThings(SensorThingsOptions()), usesGzip: false,
-        linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2))
+        linger: .milliseconds(1), retryInitial: .milliseconds(1), retryMaximum: .milliseconds(2), tls: tls)
       forwarder = try Forwarder(
         destination: destination, gateway: "c", queue: queue, quarantine: MemoryQuarantine(),
-        credentialsDirectory: nil, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"),
+        credentialsDirectory: credentials, configDirectory: "/", heartbeat: Heartbeat(name: "uplink"),
         stateDirectory: state.path)
       try forwarder.start()
     }
@@ -186,7 +190,8 @@ import Testing
     #expect(posts.allSatisfy { $0.line == "POST /v1/batches/CreateObservations HTTP/1.1" })
   }
 
-  @Test func aBadRowGoesToQuarantineAndItsNeighboursArrive() throws {
+  @Test("fault 44: a row that is answered with an error goes aside, its neighbours arrive")
+  func aBadRowGoesToQuarantineAndItsNeighboursArrive() throws {
     let road = try Road()
     road.server.refuse([7, 8, 31])
     road.queue.store(40)

@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(
-    "row 37: a certificate that is not right holds the rows, alarms and says why",
+    "fault 37: a certificate that is not right holds the rows, alarms and says why",
     arguments: [
       (.expired, "certificate has expired"), (.future, "not yet valid (is the clock of this box right?)"),
       (.wrongHost, "no alternative certificate subject name matches"),
@@ -60,7 +60,7 @@ import Testing
     #expect(site.bench.queue.now.delivered == 10 && site.platform.stats.unique == 10)
   }
 
-  @Test("row 38: another CA bundle counts from the next batch on, although the connection was open")
+  @Test("fault 38: another CA bundle counts from the next batch on, although the connection was open")
   func anotherBundleCountsFromTheNextBatchOn() throws {
     let certificates = PlatformCertificates()
     let site = try Site(certificates)
@@ -77,9 +77,11 @@ import Testing
     #expect(site.platform.stats.unique == 20 && site.platform.stats.duplicates == 0)
   }
 
-  @Test("row 38: another client certificate and key are shown without a restart, and no row is lost")
-  func anotherClientCertificateIsShown() throws {
-    let certificates = PlatformCertificates(wantsClients: true)
+  @Test(
+    "fault 38: another client certificate and key are shown without a restart, and no row is lost",
+    arguments: [false, true])
+  func anotherClientCertificateIsShown(isStrict: Bool) throws {
+    let certificates = PlatformCertificates(wantsClients: true, isStrict: isStrict)
     let site = try Site(certificates, showsClient: true)
     site.bench.queue.store(10)
     #expect(site.bench.queue.waitUntilSettled(10))
@@ -95,7 +97,7 @@ import Testing
     #expect(site.platform.stats.unique == 20 && site.platform.stats.holes == 0)
   }
 
-  @Test("row 40: a platform that wants a client certificate gets nothing without one, and the rows wait")
+  @Test("fault 40: a platform that wants a client certificate gets nothing without one, and the rows wait")
   func withoutAClientCertificateTheRowsWait() throws {
     let site = try Site(PlatformCertificates(wantsClients: true))
     site.bench.queue.store(10)
@@ -103,6 +105,49 @@ import Testing
     #expect(status.state == .critical)
     #expect(status.lastError?.contains("a client certificate is required") == true, "\(status)")
     #expect(site.bench.queue.settledThrough == 0)
+  }
+
+  @Test(
+    "fault 38: a batch under way when the files change ends on its connection, the next goes over another")
+  func aBatchUnderWayEndsOnItsConnection() throws {
+    let certificates = PlatformCertificates(wantsClients: true)
+    let site = try Site(certificates, showsClient: true)
+    site.platform.set(.delay(.seconds(1)), for: FaultTerm(count: 1))
+    site.bench.queue.store(10)
+    while site.platform.stats.requests == 0 { Bench.wait(.milliseconds(2)) }
+    let next = certificates.authority.issue("gateway-2")
+    site.directory.write("client.pem", next.certificate)
+    site.directory.write("client.key", next.key)
+    #expect(site.bench.queue.waitUntilSettled(10))
+    #expect(site.platform.stats.requests == 1 && site.platform.stats.lastClient == "CN=gateway")
+    site.bench.queue.store(10)
+    #expect(site.bench.queue.waitUntilSettled(20))
+    #expect(site.platform.stats.lastClient == "CN=gateway-2")
+    #expect(site.platform.stats.requests == 2 && site.bench.forwarder.status.lastError == nil)
+  }
+
+  @Test("fault 40: a handshake that needs a client certificate fails without one, and with a stranger's")
+  func theHandshakeNeedsTheRightCertificate() throws {
+    for showsClient in [false, true] {
+      let certificates = PlatformCertificates(wantsClients: true, isStrict: true)
+      let site = try Site(certificates, showsClient: showsClient)
+      let stranger = CertificateAuthority("Other CA").issue("gateway")
+      site.directory.write("client.pem", stranger.certificate)
+      site.directory.write("client.key", stranger.key)
+      site.bench.queue.store(10)
+      let status = site.bench.status { $0.lastError?.contains("alert") == true }
+      #expect(status.state == .critical, "\(status)")
+      #expect(status.lastError?.contains("alert") == true, "\(status)")
+      if !showsClient {
+        #expect(status.lastError?.contains("show who the gateway is") == true, "\(status)")
+      }
+      #expect(site.platform.stats.requests == 0 && site.bench.queue.settledThrough == 0)
+      guard showsClient else { continue }
+      site.directory.write("client.pem", certificates.client.certificate)
+      site.directory.write("client.key", certificates.client.key)
+      #expect(site.bench.queue.waitUntilSettled(10))
+      #expect(site.platform.stats.unique == 10 && site.platform.stats.lastClient == "CN=gateway")
+    }
   }
 
   @Test("the platform's certificate is seen to end 30 days ahead")

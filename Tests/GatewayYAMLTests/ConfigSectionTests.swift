@@ -149,7 +149,7 @@ internal import Testing
       name: x, url: "https://a.example", ack: echo, gzip: false, timeout: 1m, auth: {type: bearer, token-file: t},
       batch: {max-readings: 7, max-bytes: 8192, linger: 0s}, retry: {initial: 2s, max: 2s},
       tls: {ca: a.pem, certificate: c.pem, key: k.pem}, backfill: 256kbit/s, backlog: newest,
-      proxy: "http://proxy.city.example:3128"
+      proxy: "http://proxy.city.example:3128", proxy-auth: {user: u, password-file: p}
       """
     let destination = try #require(try config(destinations: "[{\(keys)}]").destinations.first)
     let expected = DestinationConfig(
@@ -157,7 +157,8 @@ internal import Testing
       usesGzip: false, maximumReadings: 7, maximumBytes: 8192, linger: .zero, timeout: .seconds(60),
       retryInitial: .seconds(2), retryMaximum: .seconds(2),
       tls: DestinationConfig.TLS(authorities: "a.pem", certificate: "c.pem", key: "k.pem"),
-      proxy: "http://proxy.city.example:3128", backfill: 256_000, backlog: .newest)
+      proxy: "http://proxy.city.example:3128", proxyAuthentication: .basic(user: "u", passwordFile: "p"),
+      backfill: 256_000, backlog: .newest)
     #expect(destination == expected)
   }
 

@@ -16,14 +16,25 @@ extension ConfigCheck {
     defer { keys.finish() }
     switch kind {
     case .bearer: return .bearer(tokenFile: file("token-file", &keys))
-    case .basic:
-      let user = keys.require("user", Self.user) ?? ""
-      return .basic(user: user, passwordFile: file("password-file", &keys))
+    case .basic: return basic(&keys)
     case .header:
       let name = keys.require("name", Self.headerName) ?? ""
       return .header(name: name, valueFile: file("value-file", &keys))
     case .oauth2: return .oauth2(oauth2(&keys, allowsPlain: allowsPlain))
     }
+  }
+
+  /// `proxy-auth`: a user and the file of a password.
+  func proxyAuthentication(_ keys: inout MappingReader) -> DestinationConfig.Authentication {
+    guard var own = keys.mapping("proxy-auth") else { return .none }
+    if keys.take("proxy") == nil { log.add(own.node, "\"proxy-auth\" needs the key \"proxy\" beside it") }
+    defer { own.finish() }
+    return basic(&own)
+  }
+
+  private func basic(_ keys: inout MappingReader) -> DestinationConfig.Authentication {
+    let user = keys.require("user", Self.user) ?? ""
+    return .basic(user: user, passwordFile: file("password-file", &keys))
   }
 
   private func kind(_ keys: inout MappingReader) -> Kind? {

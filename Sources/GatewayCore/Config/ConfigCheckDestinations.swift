@@ -35,6 +35,7 @@ extension ConfigCheck {
     keys.mapping("retry").map { retry($0, into: &destination) }
     destination.tls = keys.mapping("tls").map(tls) ?? destination.tls
     destination.proxy = proxy(&keys)
+    destination.proxyAuthentication = proxyAuthentication(&keys)
     destination.backfill = keys.optional("backfill", .bitRate("8kbit/s", "1Gbit/s"))
     destination.backlog =
       keys.optional("backlog", .word([("oldest", .oldest), ("newest", .newest)])) ?? destination.backlog
@@ -70,7 +71,7 @@ extension ConfigCheck {
     log.add(
       node,
       "\"proxy\" should be http://, a host and a port, such as http://proxy.city.example:3128,"
-        + " and nothing more")
+        + " and nothing more; user and password stand in \"proxy-auth\"")
     return nil
   }
 

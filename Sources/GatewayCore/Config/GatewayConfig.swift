@@ -285,6 +285,8 @@ package struct DestinationConfig: Equatable, Sendable {
   package var tls: TLS
   /// `http://host:port`: an HTTP proxy that CONNECT goes through; nil: none, whatever the environment says.
   package var proxy: String?
+  /// What the proxy is shown: none, or basic.
+  package var proxyAuthentication: Authentication
   /// Bits a second that a backlog may take beside the live rows, 8,000 … 1,000,000,000; nil: as many as there are.
   package var backfill: Int?
   package var backlog: Backlog
@@ -294,7 +296,8 @@ package struct DestinationConfig: Equatable, Sendable {
     acknowledgement: Acknowledgement = .status, usesGzip: Bool = true, maximumReadings: Int = 1000,
     maximumBytes: Int = 512 << 10, linger: Duration = .seconds(1), timeout: Duration = .seconds(10),
     retryInitial: Duration = .seconds(1), retryMaximum: Duration = .seconds(300), tls: TLS = TLS(),
-    proxy: String? = nil, backfill: Int? = nil, backlog: Backlog = .oldest
+    proxy: String? = nil, proxyAuthentication: Authentication = .none, backfill: Int? = nil,
+    backlog: Backlog = .oldest
   ) {
     self.name = name
     self.url = url
@@ -310,6 +313,7 @@ package struct DestinationConfig: Equatable, Sendable {
     self.retryMaximum = retryMaximum
     self.tls = tls
     self.proxy = proxy
+    self.proxyAuthentication = proxyAuthentication
     self.backfill = backfill
     self.backlog = backlog
   }

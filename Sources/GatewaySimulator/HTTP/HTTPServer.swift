@@ -127,13 +127,20 @@ final class HTTPServer: Sendable {
       Unmanaged<HTTPRequest>.fromOpaque(request).release()
       state.pointee = nil
     }
+    let connected: MHD_NotifyConnectionCallback = { _, connection, _, event in
+      if event == .CONNECTION_NOTIFY_STARTED, let connection { ServerTLS.demandCertificate(on: connection) }
+    }
     // The buffer of a connection bounds what one read takes in.
-    let options = [
+    var options = [
       MHD_OptionItem(option: .LISTEN_SOCKET, value: Int(socket), ptr_value: nil),
       MHD_OptionItem(option: .CONNECTION_MEMORY_LIMIT, value: 256 << 10, ptr_value: nil),
       MHD_OptionItem(
         option: .NOTIFY_COMPLETED, value: unsafeBitCast(completed, to: Int.self), ptr_value: nil),
     ]
+    if tls?.isStrict == true {
+      let callback = unsafeBitCast(connected, to: Int.self)
+      options.append(MHD_OptionItem(option: .NOTIFY_CONNECTION, value: callback, ptr_value: nil))
+    }
     let daemon = withOptions(of: tls) { more in
       var all = options + more + [MHD_OptionItem(option: .END, value: 0, ptr_value: nil)]
       return gateway_mhd_start(

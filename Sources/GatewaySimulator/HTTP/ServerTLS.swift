@@ -7,12 +7,18 @@ package struct ServerTLS: Sendable {
   package var identity: CertificateAuthority.Identity
   /// PEM: only peers with a certificate of these authorities are answered; others get 403. nil: all are.
   package var clients: String?
+  /// The handshake with others fails.
+  package var isStrict: Bool
   /// GnuTLS's words for the versions and ciphers that are spoken; nil: the usual ones.
   package var priorities: String?
 
-  package init(_ identity: CertificateAuthority.Identity, clients: String? = nil, priorities: String? = nil) {
+  package init(
+    _ identity: CertificateAuthority.Identity, clients: String? = nil, isStrict: Bool = false,
+    priorities: String? = nil
+  ) {
     self.identity = identity
     self.clients = clients
+    self.isStrict = isStrict
     self.priorities = priorities
   }
 
@@ -22,6 +28,11 @@ package struct ServerTLS: Sendable {
     var subject = [CChar](repeating: 0, count: 1024)
     guard gateway_tls_peer(OpaquePointer(session), &subject, subject.count) != 0 else { return nil }
     return String(decoding: subject.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+  }
+
+  /// On a connection whose handshake is still to come: without a certificate that counts, there is none.
+  static func demandCertificate(on connection: OpaquePointer) {
+    if let session = gateway_mhd_session(connection) { gateway_tls_be_strict(OpaquePointer(session)) }
   }
 
   /// libmicrohttpd's options, whose texts stay in place during `body`.

@@ -25,8 +25,10 @@ package struct PlatformCertificates {
   /// - Parameters:
   ///   - life: how long the platform's certificate counts, where it is not expired.
   ///   - wantsClients: only who shows a certificate of the same authority is answered.
+  ///   - isStrict: with others there is not even a handshake.
   package init(
     _ flaw: Flaw = .none, life: Duration = .seconds(365 * 86_400), wantsClients: Bool = false,
+    isStrict: Bool = false,
     authority: CertificateAuthority = CertificateAuthority()
   ) {
     self.authority = authority
@@ -35,7 +37,7 @@ package struct PlatformCertificates {
       "platform", hosts: flaw == .wrongHost ? ["other.example"] : ["localhost", "127.0.0.1", "::1"],
       from: flaw == .future ? Self.day : Self.day * -30, to: flaw == .expired ? Self.day * -1 : life)
     tls = ServerTLS(
-      identity, clients: wantsClients ? authority.certificate : nil,
+      identity, clients: wantsClients ? authority.certificate : nil, isStrict: isStrict,
       priorities: flaw == .oldTLS ? "NORMAL:-VERS-ALL:+VERS-TLS1.1" : nil)
     client = authority.issue("gateway")
   }

@@ -30,7 +30,8 @@ import Testing
     #expect(judge(204) == .accepted)
   }
 
-  @Test func aWebPageIsNoAcknowledgement() {
+  @Test("fault 36: a web page is no acknowledgement, labelled or not")
+  func aWebPageIsNoAcknowledgement() {
     for type in ["text/html", "text/html; charset=utf-8", "Text/HTML;charset=x", "application/xhtml+xml"] {
       #expect(trouble(judge(200, type: type, body: "<p>Log in")) == .misconfigured)
     }
@@ -41,14 +42,16 @@ import Testing
     #expect(judge(200, type: "text/plain", body: "<html is what this text is about>") == .accepted)
   }
 
-  @Test func anAnswerWithoutEndIsNoAcknowledgement() {
+  @Test("fault 47: an answer without end is no acknowledgement")
+  func anAnswerWithoutEndIsNoAcknowledgement() {
     #expect(
       judge(200, body: "aaaa", isWhole: false)
         == .keep(.misconfigured, cause: "status 200, but the answer is too large", retryAfter: nil))
     #expect(trouble(judge(503, isWhole: false)) == .overloaded)
   }
 
-  @Test func anEchoMustRepeatStreamFirstAndLast() {
+  @Test("fault 36: an echo must repeat stream, first and last")
+  func anEchoMustRepeatStreamFirstAndLast() {
     #expect(judge(200, type: "application/json", body: echo, .echo) == .accepted)
     let wrong = [
       "", "{}", "[]", "ok", "null", echo + "x",
@@ -67,7 +70,8 @@ import Testing
   }
 
   /// The contract's table of statuses.
-  @Test func everyStatusHasItsTrouble() {
+  @Test("fault 39, fault 40, fault 41, fault 42, fault 43: every status has its trouble")
+  func everyStatusHasItsTrouble() {
     for status in [408, 425] + Array(500...502) + Array(504...599) {
       #expect(trouble(judge(status)) == .busy, "\(status)")
     }
@@ -84,14 +88,16 @@ import Testing
     }
   }
 
-  @Test func retryAfterIsObeyedUpToAnHour() {
+  @Test("fault 42: Retry-After is obeyed up to an hour")
+  func retryAfterIsObeyedUpToAnHour() {
     #expect(wait(judge(503, retryAfter: 7)) == .seconds(7))
     #expect(wait(judge(429, retryAfter: 3600)) == .seconds(3600))
     #expect(wait(judge(429, retryAfter: 3601)) == .seconds(3600))
     #expect(wait(judge(401, retryAfter: 5)) == .seconds(5))
   }
 
-  @Test func anAbsurdRetryAfterIsIgnored() {
+  @Test("fault 42: an absurd Retry-After is ignored")
+  func anAbsurdRetryAfterIsIgnored() {
     for seconds in [0, -1, -86_400, 86_401, Int64.max, Int64.min] {
       #expect(wait(judge(503, retryAfter: seconds)) == nil)
     }
