@@ -4,7 +4,7 @@
 /// one that travels (or waits to travel again, unchanged) and behind it a draft. One batch is in flight. The live lane
 /// goes first whenever it has something to send: a draft that is complete, or whose oldest row has waited for the
 /// linger time, or that a flush was asked for. The backlog goes when it may (`BacklogBudget`). After a failure both
-/// wait.
+/// wait, unless it is the backlog's and needs a person: it may have a reason of its own, and live rows go on.
 package struct ForwarderState: Sendable {
   package enum Lane: Equatable, Sendable {
     case live
@@ -70,6 +70,8 @@ package struct ForwarderState: Sendable {
   package private(set) var mayBeBehind = false
   /// The end of the wait after a failure.
   private var notBefore: BootTime?
+  /// The same of the backlog alone.
+  private var backlogNotBefore: BootTime?
   private var flushThrough: UInt64 = 0
 
   package init(_ destination: DestinationConfig) {
@@ -100,9 +102,13 @@ package struct ForwarderState: Sendable {
     return .idle
   }
 
+  /// The backlog waits for a person.
+  package var isBacklogHeld: Bool { backlogNotBefore != nil }
+
   /// When `timePassed` should come at the latest; nil: nothing is waited for.
   package var wakeTime: BootTime? {
-    let backlogTime = backlog.batch != nil || backlog.draft != nil ? budget.nextTime : nil
+    let isBacklogReady = backlog.batch != nil || backlog.draft != nil
+    let backlogTime = isBacklogReady ? [budget.nextTime, backlogNotBefore].compactMap { $0 }.max() : nil
     switch phase {
     case .sending: return nil
     case .waiting(let until): return until
@@ -126,7 +132,7 @@ package struct ForwarderState: Sendable {
       judged(verdict, random: random, at: now, &actions)
     case .flush(let through):
       flushThrough = max(flushThrough, through)
-      notBefore = nil
+      (notBefore, backlogNotBefore) = (nil, nil)
     case .timePassed: break
     }
     if let departure = departure(at: now) { actions.append(departure) }
@@ -141,6 +147,7 @@ package struct ForwarderState: Sendable {
     }
     if let departure = departure(from: .live, at: now) { return departure }
     if let backlogTime = budget.nextTime, now < backlogTime { return nil }
+    if let backlogNotBefore, now < backlogNotBefore { return nil }
     return departure(from: .backlog, at: now)
   }
 
@@ -153,7 +160,10 @@ package struct ForwarderState: Sendable {
       self[lane] = LaneState(batch: (draft.rows, draft.bytes))
     }
     inFlight = lane
-    if lane == .backlog { budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now) }
+    if lane == .backlog {
+      backlogNotBefore = nil
+      budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now)
+    }
     return isRepeated ? .resend(lane) : .send(lane)
   }
 
@@ -191,6 +201,9 @@ package struct ForwarderState: Sendable {
       restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge:
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
+    case .keep(.misconfigured, _, let retryAfter) where lane == .backlog:
+      let wait = backoff.next(after: .misconfigured, retryAfter: retryAfter, random: random)
+      backlogNotBefore = now.advanced(by: wait)
     case .keep(let trouble, _, let retryAfter):
       notBefore = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
       mayBeBehind = true
