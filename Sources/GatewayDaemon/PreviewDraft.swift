@@ -79,8 +79,8 @@ final class PreviewDraft: PreviewedRows, Carrying {
     _ queue: any DeliveryQueue, _ rows: ClosedRange<UInt64>, _ source: Preview.Source
   ) -> Preview? {
     let lanes: [ForwarderState.Lane] = destination.format.hasHistory ? [.live, .backlog] : [.live]
-    let requests = lanes.flatMap { requests($0, queue, rows) }
-    return requests.isEmpty ? nil : Preview(source: source, requests: requests)
+    let shown = lanes.flatMap { requests($0, queue, rows) }
+    return shown.isEmpty ? nil : Preview(source: source, requests: shown)
   }
 
   private func requests(

@@ -105,7 +105,8 @@ import Testing
   @Test func oneTimeOfAnAttributeIsOneInstanceOfABatch() {
     #expect(desk.append(0, 0, 1) == .written)
     // Within the same millisecond, which is what a broker sees.
-    #expect(desk.append(0, 0, 2, milliseconds: 0) == .next && desk.append(0, 0, 2, milliseconds: 999) == .next)
+    #expect(
+      desk.append(0, 0, 2, milliseconds: 0) == .next && desk.append(0, 0, 2, milliseconds: 999) == .next)
     #expect(desk.append(0, 0, 2, milliseconds: 1000) == .written)
     // A clock that was set back.
     #expect(desk.append(0, -5, 3) == .written && desk.append(0, 0, 3) == .next)
@@ -117,9 +118,11 @@ import Testing
   /// A backlog may go out from either end: the parts of one time are cut apart at the other end of a batch then.
   @Test(arguments: [[1, 2], [2, 1]] as [[PointIndex]])
   func partsOfOneTimeStayTogetherWhicheverBatchGoesFirst(order: [PointIndex]) throws {
-    #expect(desk.append(order[0], 0, 1) == .written && desk.append(order[0], order[0] == 1 ? -9 : 9, 7) == .written)
+    #expect(
+      desk.append(order[0], 0, 1) == .written && desk.append(order[0], order[0] == 1 ? -9 : 9, 7) == .written)
     _ = desk.finish()
-    #expect(desk.append(order[1], order[0] == 1 ? 9 : -9, 7) == .written && desk.append(order[1], 0, 2) == .written)
+    #expect(
+      desk.append(order[1], order[0] == 1 ? 9 : -9, 7) == .written && desk.append(order[1], 0, 2) == .written)
     let text = try #require(desk.finish().texts.first)
     let (first, second) = ("\"L\(order[0])\":1000", "\"L\(order[1])\":2000")
     #expect(text.contains("{\(first),\(second)}"), "\(text)")

@@ -24,6 +24,8 @@ extension BrokerSimulator {
     /// How often something older took the place of what was shown.
     package var setBacks = 0
     package var requests = 0
+    /// Requests that came while it was away.
+    package var missed = 0
     package var lostAnswers = 0
     /// What no request may look like; always a bug of the sender.
     package var violations: [String] = []

@@ -1,4 +1,4 @@
-package import GatewayCore
+internal import GatewayCore
 package import GatewaySystem
 internal import Synchronization
 
@@ -74,7 +74,11 @@ private final class BrokerService: HTTPService {
   func set(isAway: Bool) { state.withLock { $0.isAway = isAway } }
 
   func respond(to request: HTTPRequest) -> HTTPOutcome {
-    if state.withLock({ $0.isAway }) { return .close }
+    let isAway = state.withLock { state in
+      if state.isAway { state.books.missed += 1 }
+      return state.isAway
+    }
+    if isAway { return .close }
     do throws(BrokerRequest.Problem) {
       let read = try BrokerRequest(request, tenant: options.tenant)
       return state.withLock { read.isHistory ? takeHistory(read.entities[0], &$0) : take(read.entities, &$0) }

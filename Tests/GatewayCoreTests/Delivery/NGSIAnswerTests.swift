@@ -61,7 +61,8 @@ import Testing
 
   @Test func aBrokerWithoutATemporalAPIHoldsTheHistoryAndSaysWhatWouldBeRight() {
     let history = DeliveryRequest(rows: 1...6, stream: StreamID(bits: 1), isHistory: true)
-    let troe = #"{"type":"https://uri.etsi.org/ngsi-ld/errors/OperationNotSupported","title":"TRoE Not Enabled"}"#
+    let troe =
+      #"{"type":"https://uri.etsi.org/ngsi-ld/errors/OperationNotSupported","title":"TRoE Not Enabled"}"#
     let answers = [
       (404, "", "text/plain"), (404, "<html>no</html>", "text/html"), (405, "", ""), (501, "{}", ""),
       (503, troe, "application/json"),
@@ -74,7 +75,9 @@ import Testing
       #expect(cause.hasPrefix("status \(status)") && cause.contains("history: temporal"))
     }
     // What is wrong then is the tenant.
-    let tenant = judge(404, #"{"type":"https://uri.etsi.org/ngsi-ld/errors/NonexistentTenant"}"#, type: "application/json", history)
+    let tenant = judge(
+      404, #"{"type":"https://uri.etsi.org/ngsi-ld/errors/NonexistentTenant"}"#, type: "application/json",
+      history)
     guard case .keep(.misconfigured, let cause, _) = tenant else { return #expect(Bool(false)) }
     #expect(!cause.contains("history"))
   }
