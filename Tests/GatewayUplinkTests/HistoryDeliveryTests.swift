@@ -7,7 +7,6 @@ import Testing
 
 /// `history: temporal`: what an outage left behind goes to the temporal API of a broker, live rows to its upsert.
 @Suite struct HistoryDeliveryTests {
-  private static let names = ["a.no2", "a.o3", "b.no2"]
   private static let orders = [DestinationConfig.Backlog.oldest, .newest]
 
   /// A broker, a cabinet's store, and a forwarder between them.
@@ -16,16 +15,22 @@ import Testing
     let queue: MemoryQueue
     let quarantine = MemoryQuarantine()
     private(set) var times: [String] = []
+    /// Of the points.
+    private let names: [String]
     private let destination: DestinationConfig
     private var forwarder: Forwarder?
 
-    init(_ options: BrokerSimulator.Options, order: DestinationConfig.Backlog = .oldest) throws {
+    init(
+      _ options: BrokerSimulator.Options, order: DestinationConfig.Backlog = .oldest,
+      points names: [String] = ["a.no2", "a.o3", "b.no2"]
+    ) throws {
+      self.names = names
       broker = try BrokerSimulator(options)
       queue = MemoryQueue(
         points: names.map {
           PointDescription(name: $0, unit: "GQ", kind: .gauge, window: .raw, functions: .standard)
         })
-      let entities = ["a", "b"].map { device in
+      let entities = Set(names.map { $0.prefix(1) }).sorted().map { device in
         EntityConfig(
           id: "urn:\(device)", type: "AirQualityObserved", location: Location(longitude: 1, latitude: 2),
           attributes: ["no2", "o3"].map { EntityAttribute(point: "\(device).\($0)", name: $0) })
@@ -152,6 +157,23 @@ import Testing
     #expect(queue.violations == 0 && queue.lost == 0 && queue.delivered == queue.stored)
   }
 
+  /// Live rows go between; each request that was confirmed is done with all the same.
+  @Test func aBatchOfManyEntitiesGoesOnWhereAnAnswerWasLost() throws {
+    var options = BrokerSimulator.Options()
+    options.lostShare = 0.3
+    let site = try Site(options, points: "abcdefghijkl".map { "\($0).no2" })
+    site.store(rounds: 100)
+    try site.start()
+    for _ in 0..<1000 where site.queue.now.settled < 1200 {
+      site.store(rounds: 1)
+      try #require(site.waitUntilDelivered(site.queue.storedThrough...site.queue.storedThrough))
+    }
+    let books = site.broker.books
+    #expect(books.backlog.isSuperset(of: site.observations(0..<100)) && books.violations == [])
+    let backlog = site.observations(0..<100).reduce(0) { $0 + (books.history[$1] ?? 0) }
+    #expect(backlog < 2 * 1200, "\(backlog)")
+  }
+
   @Test(arguments: [404, 405, 501, 503])
   func aBrokerWithoutATemporalAPIHoldsTheBacklogAndLiveRowsGoOn(status: Int) throws {
     var options = BrokerSimulator.Options()
@@ -159,6 +181,7 @@ import Testing
     let site = try Site(options)
     site.store(rounds: 40)
     try site.start()
+    while site.status?.lastError == nil { usleep(1000) }
     for round in 40..<60 {
       site.store(rounds: 1)
       let first = UInt64(round) * 3 + 1

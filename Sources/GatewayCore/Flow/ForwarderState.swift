@@ -70,7 +70,7 @@ package struct ForwarderState: Sendable {
   package private(set) var mayBeBehind = false
   /// The end of the wait after a failure.
   private var notBefore: BootTime?
-  /// The same of the backlog alone.
+  /// The same of the backlog alone; kept until its batch is judged again.
   private var backlogNotBefore: BootTime?
   private var flushThrough: UInt64 = 0
 
@@ -103,12 +103,11 @@ package struct ForwarderState: Sendable {
   }
 
   /// The backlog waits for a person.
-  package var isBacklogHeld: Bool { backlogNotBefore != nil }
+  package var isBacklogHeld: Bool { backlogNotBefore != nil && backlog.batch != nil }
 
   /// When `timePassed` should come at the latest; nil: nothing is waited for.
   package var wakeTime: BootTime? {
-    let isBacklogReady = backlog.batch != nil || backlog.draft != nil
-    let backlogTime = isBacklogReady ? [budget.nextTime, backlogNotBefore].compactMap { $0 }.max() : nil
+    let backlogTime = backlog.batch != nil || backlog.draft != nil ? self.backlogTime : nil
     switch phase {
     case .sending: return nil
     case .waiting(let until): return until
@@ -116,6 +115,9 @@ package struct ForwarderState: Sendable {
     case .idle: return backlogTime
     }
   }
+
+  /// When the backlog may go; nil: at any time.
+  private var backlogTime: BootTime? { [budget.nextTime, backlogNotBefore].compactMap { $0 }.max() }
 
   package mutating func handle(_ event: Event, at now: BootTime) -> [Action] {
     var actions: [Action] = []
@@ -132,7 +134,8 @@ package struct ForwarderState: Sendable {
       judged(verdict, random: random, at: now, &actions)
     case .flush(let through):
       flushThrough = max(flushThrough, through)
-      (notBefore, backlogNotBefore) = (nil, nil)
+      notBefore = nil
+      backlogNotBefore = backlogNotBefore.map { _ in now }
     case .timePassed: break
     }
     if let departure = departure(at: now) { actions.append(departure) }
@@ -146,8 +149,7 @@ package struct ForwarderState: Sendable {
       self.notBefore = nil
     }
     if let departure = departure(from: .live, at: now) { return departure }
-    if let backlogTime = budget.nextTime, now < backlogTime { return nil }
-    if let backlogNotBefore, now < backlogNotBefore { return nil }
+    if let backlogTime, now < backlogTime { return nil }
     return departure(from: .backlog, at: now)
   }
 
@@ -160,10 +162,7 @@ package struct ForwarderState: Sendable {
       self[lane] = LaneState(batch: (draft.rows, draft.bytes))
     }
     inFlight = lane
-    if lane == .backlog {
-      backlogNotBefore = nil
-      budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now)
-    }
+    if lane == .backlog { budget.spend(bytes: backlog.batch?.bytes ?? 0, at: now) }
     return isRepeated ? .resend(lane) : .send(lane)
   }
 
@@ -174,6 +173,7 @@ package struct ForwarderState: Sendable {
       preconditionFailure("BUG: a verdict on a batch that was not sent")
     }
     inFlight = nil
+    if lane == .backlog { backlogNotBefore = nil }
     switch verdict {
     case .accepted:
       backoff.reset()
@@ -201,12 +201,10 @@ package struct ForwarderState: Sendable {
       restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge:
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
-    case .keep(.misconfigured, _, let retryAfter) where lane == .backlog:
-      let wait = backoff.next(after: .misconfigured, retryAfter: retryAfter, random: random)
-      backlogNotBefore = now.advanced(by: wait)
     case .keep(let trouble, _, let retryAfter):
-      notBefore = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
-      mayBeBehind = true
+      let end = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
+      if lane == .backlog && trouble == .misconfigured { return backlogNotBefore = end }
+      (notBefore, mayBeBehind) = (end, true)
     }
   }
 

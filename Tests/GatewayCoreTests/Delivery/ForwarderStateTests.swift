@@ -86,6 +86,7 @@ import Testing
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(3)) == [.acknowledge(60...60)])
     #expect(state.handle(.timePassed, at: Self.at(15.9)) == [] && state.isBacklogHeld)
     #expect(state.handle(.timePassed, at: Self.at(16)) == [.resend(.backlog)])
+    #expect(state.isBacklogHeld)
     _ = state.handle(.judged(held, random: 0), at: Self.at(17))
     #expect(state.handle(.flush(through: 60), at: Self.at(18)) == [.resend(.backlog)])
     #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(19)) == [.acknowledge(1...50)])
