@@ -134,8 +134,7 @@ package struct ForwarderState: Sendable {
       judged(verdict, random: random, at: now, &actions)
     case .flush(let through):
       flushThrough = max(flushThrough, through)
-      notBefore = nil
-      backlogNotBefore = backlogNotBefore.map { _ in now }
+      (notBefore, backlogNotBefore) = (nil, backlogNotBefore.map { _ in now })
     case .timePassed: break
     }
     if let departure = departure(at: now) { actions.append(departure) }
@@ -188,13 +187,9 @@ package struct ForwarderState: Sendable {
       }
       if let all = suspects, all.overlaps(rows) { suspects = rest(of: all, behind: rows) }
       restart(lane, at: rows.lowerBound, &actions)
-    case .refused where rows.count > 1:
-      backoff.reset()
-      suspects = rows
-      restart(lane, at: rows.lowerBound, &actions)
     case .refused:
       backoff.reset()
-      suspects = nil
+      suspects = rows.count > 1 ? rows : nil
       restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge where rows.count > 1:
       largest = min(largest, max(rows.count / 2, 1))
