@@ -74,13 +74,22 @@ final class PreviewDraft: PreviewedRows, Carrying {
     return nil
   }
 
-  /// The first batch of these rows that holds anything.
+  /// Of the first batch of these rows that holds anything; where old rows are sent another way, of that as well.
   private func build(
     _ queue: any DeliveryQueue, _ rows: ClosedRange<UInt64>, _ source: Preview.Source
   ) -> Preview? {
+    let lanes: [ForwarderState.Lane] = destination.format.hasHistory ? [.live, .backlog] : [.live]
+    let shown = lanes.flatMap { requests($0, queue, rows) }
+    return shown.isEmpty ? nil : Preview(source: source, requests: shown)
+  }
+
+  private func requests(
+    _ lane: ForwarderState.Lane, _ queue: any DeliveryQueue, _ rows: ClosedRange<UInt64>
+  ) -> [PreviewedRequest] {
     var plain = destination
     plain.usesGzip = false
-    let format = SomePoints(of: destination.makeFormat(gateway: gateway), points, atMost: Self.mostRows)
+    let format = SomePoints(
+      of: destination.makeFormat(for: lane, gateway: gateway), points, atMost: Self.mostRows)
     var builder = BatchBuilder(plain, gateway: gateway, queue: queue, from: rows.lowerBound, format: format)
     var batch = SealedBatch()
     var next = rows.lowerBound
@@ -88,16 +97,16 @@ final class PreviewDraft: PreviewedRows, Carrying {
       builder.fill(rowLimit: rows.count, through: rows.upperBound, isEnd: true)
       if builder.rows != nil {
         builder.seal(into: &batch)
-        if !batch.isEmpty { return Preview(source: source, requests: requests(of: batch)) }
+        if !batch.isEmpty { return requests(of: batch) }
         next = batch.rows.upperBound + 1
       } else if let lost = builder.lost {
         builder.skipLost()
         next = lost.upperBound + 1
       } else {
-        return nil
+        return []
       }
     }
-    return nil
+    return []
   }
 
   private func requests(of batch: borrowing SealedBatch) -> [PreviewedRequest] {

@@ -11,6 +11,7 @@ package struct SealedBatch: ~Copyable, Sendable {
   package fileprivate(set) var items: [BatchItem] = []
   /// See `FinishedRequest.lookups`.
   package fileprivate(set) var lookups: [Lookup] = []
+  fileprivate var isHistory = false
   /// The format has no place for any of the rows: there is nothing to send.
   package fileprivate(set) var isEmpty = false
 
@@ -25,7 +26,9 @@ package struct SealedBatch: ~Copyable, Sendable {
   /// Of all requests' bodies.
   package var byteCount: Int { parts.reduce(0) { $0 + $1.bytes.count } }
 
-  package var request: DeliveryRequest { DeliveryRequest(rows: rows, stream: stream, items: items) }
+  package var request: DeliveryRequest {
+    DeliveryRequest(rows: rows, stream: stream, items: items, isHistory: isHistory)
+  }
 
   /// At least one; they are sent in their order.
   package var requestCount: Int { parts.count }
@@ -182,6 +185,7 @@ package struct BatchBuilder: ~Copyable {
     batch.items = request.items
     batch.parts = Self.parts(of: request, end: body.count)
     batch.lookups = request.lookups
+    batch.isHistory = request.isHistory
     if gzip != nil {
       compress(into: &batch)
     } else {

@@ -8,6 +8,8 @@ struct BatchParts {
 
   /// Which of the batch's requests is due.
   mutating func next(of batch: borrowing SealedBatch) -> Int {
+    // One of the other lane, which may have come between.
+    if batch.requestCount == 1 { return 0 }
     let request = batch.request
     // Rows of one stream under the same numbers make the same requests.
     if request != self.batch { (self.batch, accepted) = (request, 0) }

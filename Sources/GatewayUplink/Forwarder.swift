@@ -111,7 +111,7 @@ package final class Forwarder: Sendable {
       let end = outbox.finish(outcome, at: SystemClock.boot, random: dice.unit())
       courier.learn(end.verdict, after: outcome)
       if end.mustPost { outbox.withBatch { courier.begin($0) } }
-      note(end.verdict)
+      note(end.verdict, isBacklogHeld: outbox.isBacklogHeld)
     }
     courier.cancel()
   }
@@ -133,11 +133,11 @@ package final class Forwarder: Sendable {
     current.withLock { $0.status.certificateEnd = certificateEnd }
   }
 
-  private func note(_ verdict: DeliveryVerdict) {
+  private func note(_ verdict: DeliveryVerdict, isBacklogHeld: Bool) {
     current.withLock { current in
       switch verdict {
       case .accepted:
-        current.status.state = .ok
+        current.status.state = isBacklogHeld ? .critical : .ok
         current.status.lastSuccess = SystemClock.time
       case .keep(let trouble, let cause, _):
         current.status.state = trouble == .misconfigured ? .critical : .warning

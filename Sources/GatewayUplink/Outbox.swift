@@ -36,18 +36,23 @@ package struct Outbox: ~Copyable {
     let stored = queue.storedThrough
     let newest = queue.pending(through: stored)
     let first = newest?.upperBound == stored ? newest?.lowerBound ?? stored + 1 : stored + 1
-    if destination.format.keepsOrder {
+    if destination.format.hasHistory {
+      // What an earlier run may have sent would come after what it sent later.
+      frontier = stored + 1
+    } else if destination.format.keepsOrder {
       frontier = queue.pending(from: 1)?.lowerBound ?? first
     } else {
       frontier = queue.farAhead(of: first, by: destination.maximumReadings) ?? first
     }
     live = OutboxLane(
       BatchBuilder(destination, gateway: gateway, queue: queue, from: frontier, state: stateDirectory))
-    backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, state: stateDirectory))
+    let format = destination.makeFormat(for: .backlog, gateway: gateway, state: stateDirectory)
+    backlog = OutboxLane(BatchBuilder(destination, gateway: gateway, queue: queue, format: format))
   }
 
   package var phase: ForwarderState.Phase { state.phase }
   package var wakeTime: BootTime? { state.wakeTime }
+  package var isBacklogHeld: Bool { state.isBacklogHeld }
 
   /// The lane of the batch that is in flight.
   package var lane: ForwarderState.Lane? { state.inFlight }

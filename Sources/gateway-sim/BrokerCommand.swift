@@ -2,7 +2,7 @@ internal import GatewayCore
 internal import GatewaySimulator
 internal import GatewaySystem
 
-/// `gateway-sim broker [--listen HOST:PORT] [--manner WORD] [--tenant NAME] [--lost SHARE] [--busy SHARE]`
+/// `gateway-sim broker [--listen HOST:PORT] [--manner WORD] [--tenant NAME] [--lost SHARE] [--busy SHARE] [--history STATUS]`
 enum BrokerCommand {
   static func run(_ words: inout Words) throws(UsageError) {
     var options = BrokerSimulator.Options()
@@ -21,6 +21,11 @@ enum BrokerCommand {
         options.manner = manner
       case "--tenant": options.tenant = try words.value(of: word)
       case "--lost": options.lostShare = try share(word, &words)
+      case "--history":
+        guard let status = Int(try words.value(of: word)), (400...599).contains(status) else {
+          throw UsageError("--history needs the status of a broker without a temporal API, such as 404")
+        }
+        options.historyStatus = status
       case "--busy": options.busyShare = try share(word, &words)
       default: throw UsageError("unknown option \"\(word)\"")
       }

@@ -28,7 +28,7 @@ internal import Glibc
            gateway-sim platform [--listen 127.0.0.1:18080] [--record FILE] [--keep ROWS] [--strict] [--quiet]
                                 [--tls DIRECTORY [--flaw FLAW] [--client-certificates | --strict-handshake]]
            gateway-sim broker [--listen 127.0.0.1:18080] [--manner standard|orion-ld|scorpio|stellio]
-                              [--tenant NAME] [--lost SHARE] [--busy SHARE]
+                              [--tenant NAME] [--lost SHARE] [--busy SHARE] [--history STATUS]
            gateway-sim demo [--config Config/demo.yaml] [--field Config/demo-field.yaml]
            gateway-sim audit
 
@@ -49,8 +49,9 @@ internal import Glibc
               With --tls it speaks HTTPS, with certificates made at the start; DIRECTORY gets ca.pem, client.pem and
               client.key. FLAW: none, expired, future, wrong-host, unknown-ca, old-tls. With --client-certificates
               only who shows a certificate is answered, with --strict-handshake there is no handshake without.
-    broker    plays an NGSI-LD broker that takes batch upserts: loses answers after storing (--lost), has no time
-              for an entity (--busy), and words its answers as the named one does.
+    broker    plays an NGSI-LD broker that takes batch upserts and temporal evolutions: loses answers after storing
+              (--lost), has no time for an entity (--busy), has no temporal API and answers with this instead
+              (--history), and words its answers as the named one does.
     demo      starts both and a gateway, cuts the uplink, kills the gateway, and shows the books.
     audit     opens each store that standard input names (CAPACITY DIRECTORY) and says in a line of JSON what it
               holds. For Tests/PowerCut; opening writes.

@@ -44,6 +44,49 @@ import Testing
     }
   }
 
+  @Test func anOutagesBacklogIsWholeInTheHistoryThroughKillsAndLostAnswers() throws {
+    var options = BrokerSimulator.Options()
+    (options.tenant, options.lostShare) = ("city", 0.3)
+    let broker = try BrokerSimulator(options)
+    defer { broker.stop() }
+    let cabinet = try Cabinet(devices: 1)
+    try cabinet.write(
+      config: config(cabinet, broker).replacing(
+        "tenant: city, batch: {linger: 20ms}",
+        with: "tenant: city, history: temporal, backlog: newest, batch: {linger: 20ms, max-readings: 20}"))
+    try cabinet.startAndWait()
+    try cabinet.wait("observations at the broker", within: .seconds(60)) { broker.books.history.count >= 20 }
+    broker.set(isAway: true)
+    try cabinet.wait("a backlog", within: .seconds(60)) { cabinet.count("queued") ?? 0 >= 200 }
+    let preview = try cabinet.control(["preview", "broker"]).output
+    #expect(preview.contains("POST \(broker.url)/ngsi-ld/v1/entityOperations/upsert?options=update\n"))
+    #expect(preview.contains("POST \(broker.url)/ngsi-ld/v1/temporal/entities\n"), "\(preview)")
+    broker.set(isAway: false)
+    for count in [20, 60] {
+      try cabinet.wait("some of it", within: .seconds(60)) { broker.books.backlog.count >= count }
+      cabinet.killHard()
+      try cabinet.startAndWait()
+    }
+    try cabinet.wait("all of it", within: .seconds(60)) {
+      broker.books.backlog.count >= 100 && cabinet.count("queued") ?? .max < 20
+    }
+    #expect(try cabinet.stop() == 0)
+
+    let books = broker.books
+    #expect(books.violations == [] && books.lostAnswers > 0 && books.setBacks == 0)
+    for (point, attribute) in [("d.gas", "no2"), ("d.heat", "temperature")] {
+      let entity = "urn:ngsi-ld:AirQualityObserved:cab17:d"
+      let newest = try #require(books.current["\(entity) \(attribute)"])
+      let missing = try readings(cabinet).filter { reading in
+        reading.point == point && reading.time <= newest
+          && books.history[
+            BrokerSimulator.Observation(entity: entity, attribute: attribute, observedAt: reading.time)]
+            == nil
+      }
+      #expect(missing.isEmpty)
+    }
+  }
+
   private func config(_ cabinet: Cabinet, _ broker: BrokerSimulator) -> String {
     """
     gateway: {id: cab17, location: {longitude: 2.1734, latitude: 41.3851}}

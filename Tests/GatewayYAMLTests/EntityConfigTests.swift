@@ -179,10 +179,28 @@ internal import Testing
       ])
   }
 
+  @Test func theTemporalAPITakesTheBacklogWhereThatIsSaid() throws {
+    let device = point("unit: GQ, attribute: no2")
+    let (destination, usual) = try ngsi(device)
+    #expect(usual.history == .upsert && destination.format.keepsOrder && !destination.format.hasHistory)
+    let (other, temporal) = try ngsi(device, ", history: temporal, backlog: newest, backfill: 256kbit/s")
+    #expect(temporal.history == .temporal && !other.format.keepsOrder && other.format.hasHistory)
+    #expect(other.backlog == .newest && other.backfill == 256_000)
+  }
+
   @Test func aDestinationsMistakesAreNamed() {
     let device = point("unit: GQ, attribute: no2")
     #expect(sentences(device, ", ack: echo").first?.hasPrefix("\"ack\" is for the json format") == true)
     #expect(sentences(device, ", backlog: newest").first?.hasPrefix("\"backlog\" is not for ngsi-ld") == true)
+    #expect(sentences(device, ", history: upsert, backfill: 1Mbit/s").count == 1)
+    #expect(
+      sentences(device, ", history: temporl, backlog: newest") == [
+        "\"history\" should be upsert or temporal, not \"temporl\"; did you mean \"temporal\"?"
+      ])
+    #expect(
+      Fixtures.problems(
+        text(device, ", history: temporal", gateway: place).replacing("format: ngsi-ld", with: "format: json")
+      ).map(\.sentence) == ["\"history\" needs \"format: ngsi-ld\""])
     #expect(sentences(device, ", tenant: \"a b\"").count == 1)
     #expect(sentences(device, ", context-url: nowhere").count == 1)
     #expect(

@@ -85,6 +85,7 @@ extension ConfigCheck {
     for format in ["influx", "thingsboard"] where format != word {
       keys.refuse(format, "\(quoted(format)) needs \"format: \(format)\"")
     }
+    if word != "ngsi-ld" { keys.refuse("history", "\"history\" needs \"format: ngsi-ld\"") }
     switch word {
     case "influx": return influx(&keys).map { .influx($0) }
     case "ngsi-ld": return .ngsi(ngsi(&keys, entities, url))

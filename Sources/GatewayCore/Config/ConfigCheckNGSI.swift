@@ -13,10 +13,12 @@ extension ConfigCheck {
       }
     }
     keys.refuse("ack", "\"ack\" is for the json format: an NGSI-LD broker answers as the standard says")
-    for key in ["backfill", "backlog"] {
-      keys.refuse(
-        key, "\(quoted(key)) is not for ngsi-ld, whose rows leave in their order: the last one is what counts"
-      )
+    let history: NGSIConfig.History? = keys.optional(
+      "history", .word([("upsert", .upsert), ("temporal", .temporal)]))
+    config.history = history ?? config.history
+    // A word that cannot be read may have been either.
+    if config.history == .upsert, history != nil || keys.take("history") == nil {
+      refuseBacklog(&keys)
     }
     if let node = keys.take("format"), !self.entities.isMentioned {
       log.add(
@@ -25,6 +27,15 @@ extension ConfigCheck {
     checkLink(&keys, config)
     checkBase(&keys, url)
     return config
+  }
+
+  private func refuseBacklog(_ keys: inout MappingReader) {
+    for key in ["backfill", "backlog"] {
+      keys.refuse(
+        key,
+        "\(quoted(key)) is not for ngsi-ld without \"history: temporal\": its rows leave in their order,"
+          + " as the last one is what counts")
+    }
   }
 
   /// One Link header holds for the whole request.

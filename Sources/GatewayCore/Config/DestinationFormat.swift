@@ -14,8 +14,13 @@ extension DestinationConfig {
     package var keepsOrder: Bool {
       switch self {
       case .json, .influx, .thingsboard, .sensorThings: false
-      case .ngsi: true
+      case .ngsi(let config): config.history == .upsert
       }
+    }
+
+    /// What is old goes elsewhere than what is new, and changes nothing of the present there.
+    package var hasHistory: Bool {
+      if case .ngsi(let config) = self { config.history == .temporal } else { false }
     }
 
     /// Whether requests are compressed unless the configuration says otherwise.

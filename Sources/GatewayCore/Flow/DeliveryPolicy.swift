@@ -73,11 +73,16 @@ package struct DeliveryRequest: Equatable, Sendable {
   package var rows: ClosedRange<UInt64>
   package var stream: StreamID
   package var items: [BatchItem]
+  /// It went where `DestinationConfig.Format.hasHistory` has old rows go.
+  package var isHistory: Bool
 
-  package init(rows: ClosedRange<UInt64>, stream: StreamID, items: [BatchItem] = []) {
+  package init(
+    rows: ClosedRange<UInt64>, stream: StreamID, items: [BatchItem] = [], isHistory: Bool = false
+  ) {
     self.rows = rows
     self.stream = stream
     self.items = items
+    self.isHistory = isHistory
   }
 }
 
@@ -124,11 +129,14 @@ package enum DeliveryPolicy {
   private static func partwise(
     _ answer: DeliveryAnswer, _ request: DeliveryRequest, _ format: DestinationConfig.Format
   ) -> DeliveryVerdict? {
+    if request.isHistory, let verdict = NGSIAnswer.verdict(onHistory: answer) { return verdict }
     guard answer.isWhole, !isHTML(answer) else { return nil }
     return switch format {
     case .json: nil
     case .influx: only(204, answer, "InfluxDB confirms a write with")
     case .thingsboard: only(200, answer, "ThingsBoard confirms telemetry with")
+    case .ngsi where request.isHistory:
+      answer.status == 201 ? nil : only(204, answer, "a broker confirms history with 201 or")
     case .ngsi: NGSIAnswer.verdict(answer, request)
     case .sensorThings:
       (200...299).contains(answer.status) ? SensorThingsAnswer.verdict(on: answer, request) : nil

@@ -4,7 +4,8 @@
 /// one that travels (or waits to travel again, unchanged) and behind it a draft. One batch is in flight. The live lane
 /// goes first whenever it has something to send: a draft that is complete, or whose oldest row has waited for the
 /// linger time, or that a flush was asked for. The backlog goes when it may (`BacklogBudget`), and so do complete
-/// drafts of a live lane that keeps the rows' order, which is its own backlog. After a failure both wait.
+/// drafts of a live lane that keeps the rows' order, which is its own backlog. After a failure both wait, unless it is
+/// the backlog's and needs a person: it may have a reason of its own, and live rows go on.
 package struct ForwarderState: Sendable {
   package enum Lane: Equatable, Sendable {
     case live
@@ -78,6 +79,8 @@ package struct ForwarderState: Sendable {
   package private(set) var mayBeBehind = false
   /// The end of the wait after a failure.
   private var notBefore: BootTime?
+  /// The same of the backlog alone; kept until its batch is judged again.
+  private var backlogNotBefore: BootTime?
   private var flushThrough: UInt64 = 0
   /// What came with the last verdict.
   private var random = 0.5
@@ -114,9 +117,12 @@ package struct ForwarderState: Sendable {
     return .idle
   }
 
+  /// The backlog waits for a person.
+  package var isBacklogHeld: Bool { backlogNotBefore != nil && backlog.batch != nil }
+
   /// When `timePassed` should come at the latest; nil: nothing is waited for.
   package var wakeTime: BootTime? {
-    let backlogTime = backlog.batch != nil || backlog.draft != nil ? budget.nextTime : nil
+    let backlogTime = backlog.batch != nil || backlog.draft != nil ? self.backlogTime : nil
     switch phase {
     case .sending: return nil
     case .waiting(let until): return until
@@ -130,6 +136,9 @@ package struct ForwarderState: Sendable {
     if !draft.isComplete { return draft.since.advanced(by: linger) }
     return keepsOrder ? budget.nextTime ?? draft.since : draft.since
   }
+
+  /// When the backlog may go; nil: at any time.
+  private var backlogTime: BootTime? { [budget.nextTime, backlogNotBefore].compactMap { $0 }.max() }
 
   package mutating func handle(_ event: Event, at now: BootTime) -> [Action] {
     var actions: [Action] = []
@@ -147,7 +156,7 @@ package struct ForwarderState: Sendable {
       judged(verdict, random: random, at: now, &actions)
     case .flush(let through):
       flushThrough = max(flushThrough, through)
-      notBefore = nil
+      (notBefore, backlogNotBefore) = (nil, backlogNotBefore.map { _ in now })
     case .timePassed: break
     }
     if let departure = departure(at: now) { actions.append(departure) }
@@ -171,7 +180,7 @@ package struct ForwarderState: Sendable {
       self.notBefore = nil
     }
     if let departure = departure(from: .live, at: now) { return departure }
-    if let backlogTime = budget.nextTime, now < backlogTime { return nil }
+    if let backlogTime, now < backlogTime { return nil }
     return departure(from: .backlog, at: now)
   }
 
@@ -197,6 +206,7 @@ package struct ForwarderState: Sendable {
       preconditionFailure("BUG: a verdict on a batch that was not sent")
     }
     inFlight = nil
+    if lane == .backlog { backlogNotBefore = nil }
     self.random = random
     switch verdict {
     case .accepted:
@@ -213,13 +223,9 @@ package struct ForwarderState: Sendable {
       }
       if let all = suspects, all.overlaps(rows) { suspects = rest(of: all, behind: rows) }
       restart(lane, at: rows.lowerBound, &actions)
-    case .refused where rows.count > 1:
-      backoff.reset()
-      suspects = rows
-      restart(lane, at: rows.lowerBound, &actions)
     case .refused:
       backoff.reset()
-      suspects = nil
+      suspects = rows.count > 1 ? rows : nil
       restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge where rows.count > 1:
       largest = min(largest, max(rows.count / 2, 1))
@@ -228,8 +234,9 @@ package struct ForwarderState: Sendable {
       notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
     case .keep(let trouble, _, let retryAfter):
       if trouble == .overloaded { budget.slowDown() }
-      notBefore = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
-      mayBeBehind = true
+      let end = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))
+      if lane == .backlog && trouble == .misconfigured { return backlogNotBefore = end }
+      (notBefore, mayBeBehind) = (end, true)
     }
   }
 

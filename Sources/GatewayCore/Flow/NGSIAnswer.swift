@@ -4,15 +4,36 @@ enum NGSIAnswer {
   /// nil where the answer says nothing about single entities: then its status counts.
   static func verdict(_ answer: DeliveryAnswer, _ request: DeliveryRequest) -> DeliveryVerdict? {
     let json = answer.body.isEmpty ? nil : try? JSONValue(parsing: answer.body)
-    if let problem = json.flatMap(Problem.init), answer.status >= 400, let verdict = problem.verdict(answer) {
-      return verdict
-    }
+    if let verdict = problem(json, answer)?.verdict(answer) { return verdict }
     guard answer.status == 207 || json?["errors"]?.array != nil else { return nil }
     guard let json, json["errors"]?.array != nil || json["success"]?.array != nil else {
       let cause = "status 207, but the answer does not say what became of each entity"
       return .keep(.misconfigured, cause: cause, retryAfter: nil)
     }
     return Result(json).verdict(on: request, answer)
+  }
+
+  /// On what was posted to the temporal API (ETSI GS CIM 009, 6.18.3.1); nil where the status says it all.
+  static func verdict(onHistory answer: DeliveryAnswer) -> DeliveryVerdict? {
+    let problem = problem(try? JSONValue(parsing: answer.body), answer)
+    if let verdict = problem?.verdict(answer) { return verdict }
+    switch answer.status {
+    case 404, 405, 501: return withoutHistory(answer)
+    // Orion-LD that was started without -troe.
+    case 503 where problem?.text.lowercased().contains("troe") == true: return withoutHistory(answer)
+    default: return nil
+    }
+  }
+
+  private static func withoutHistory(_ answer: DeliveryAnswer) -> DeliveryVerdict {
+    let cause =
+      "\(DeliveryPolicy.cause(answer)); the backlog waits: the broker takes no history at"
+      + " /ngsi-ld/v1/temporal/entities, switch that on there or leave \"history: temporal\" out"
+    return .keep(.misconfigured, cause: cause, retryAfter: nil)
+  }
+
+  private static func problem(_ json: JSONValue?, _ answer: DeliveryAnswer) -> Problem? {
+    answer.status >= 400 ? json.flatMap(Problem.init) : nil
   }
 
   /// What is wrong with a request or an entity: ProblemDetails (RFC 9457), of which only `type` is sure to be there.

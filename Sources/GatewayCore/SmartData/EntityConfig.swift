@@ -53,19 +53,30 @@ package struct NGSIConfig: Equatable, Sendable {
     case link
   }
 
+  /// Where the rows of a backlog go.
+  package enum History: Equatable, Sendable {
+    /// After one another through the batch upsert, like all others.
+    case upsert
+    /// To the temporal API (ETSI GS CIM 009, 5.6.11 and 6.18), where they change nothing of the present.
+    case temporal
+  }
+
   /// `NGSILD-Tenant`; nil: none is named.
   package var tenant: String?
   package var context: Context
   /// In place of the models' own.
   package var contextURL: String?
+  package var history: History
   package var entities: [EntityConfig]
 
   package init(
-    tenant: String? = nil, context: Context = .body, contextURL: String? = nil, entities: [EntityConfig] = []
+    tenant: String? = nil, context: Context = .body, contextURL: String? = nil, history: History = .upsert,
+    entities: [EntityConfig] = []
   ) {
     self.tenant = tenant
     self.context = context
     self.contextURL = contextURL
+    self.history = history
     self.entities = entities
   }
 

@@ -1,7 +1,8 @@
 internal import GatewayCore
 
-/// A batch upsert as ETSI GS CIM 009 V1.8.1 has it (5.6.8, 6.3.5, 6.15), and stricter where brokers are.
-enum BrokerRequest {
+/// A batch upsert, or a temporal evolution, as ETSI GS CIM 009 V1.8.1 has it (5.6.8 and 6.15, 5.6.11 and 6.18; 6.3.5), and
+/// stricter where brokers are.
+struct BrokerRequest: Sendable {
   struct Problem: Error {
     var text: String
   }
@@ -18,26 +19,35 @@ enum BrokerRequest {
     var attributes: [Attribute] = []
   }
 
-  static func read(_ request: HTTPRequest, tenant: String?) throws(Problem) -> [Entity] {
-    try check(request, tenant)
+  static let historyPath = "/ngsi-ld/v1/temporal/entities"
+
+  var entities: [Entity] = []
+  /// For the temporal evolution of one entity.
+  var isHistory = false
+
+  init(_ request: HTTPRequest, tenant: String?) throws(Problem) {
+    isHistory = request.path == Self.historyPath
+    try Self.check(request, tenant)
     let isLinked = request.header("Content-Type") == "application/json"
-    let parsed = request.body.withBytes { bytes in try? JSONValue(parsing: bytes) }
-    guard let list = parsed?.array, !list.isEmpty else {
+    guard let parsed = request.body.withBytes({ bytes in try? JSONValue(parsing: bytes) }) else {
+      throw Problem(text: "the body is no JSON")
+    }
+    guard let list = isHistory ? [parsed] : parsed.array, !list.isEmpty else {
       throw Problem(text: "the body is no list of entities")
     }
-    var entities: [Entity] = []
     for json in list {
       let entity = try entity(json, isLinked: isLinked)
       if entities.contains(where: { $0.id == entity.id }) { throw Problem(text: "\(entity.id) stands twice") }
       entities.append(entity)
     }
-    return entities
   }
 
   private static func check(_ request: HTTPRequest, _ tenant: String?) throws(Problem) {
-    guard request.method == "POST", request.path == "/ngsi-ld/v1/entityOperations/upsert",
-      request.query("options") == "update"
-    else { throw Problem(text: "\(request.method) \(request.path) is not asked for") }
+    let isUpsert =
+      request.path == "/ngsi-ld/v1/entityOperations/upsert" && request.query("options") == "update"
+    guard request.method == "POST", isUpsert || request.path == historyPath else {
+      throw Problem(text: "\(request.method) \(request.path) is not asked for")
+    }
     guard request.header("Content-Length") != nil else { throw Problem(text: "no Content-Length") }
     guard request.header("Content-Encoding") == nil else { throw Problem(text: "the body is compressed") }
     guard request.header("NGSILD-Tenant") == tenant else { throw Problem(text: "another tenant") }
@@ -49,7 +59,7 @@ enum BrokerRequest {
     }
   }
 
-  private static func entity(_ json: JSONValue, isLinked: Bool) throws(Problem) -> Entity {
+  private func entity(_ json: JSONValue, isLinked: Bool) throws(Problem) -> Entity {
     guard let members = json.object, let id = members["id"]?.string, members["type"]?.string != nil else {
       throw Problem(text: "an entity without id and type")
     }
@@ -60,13 +70,34 @@ enum BrokerRequest {
     var entity = Entity(id: id)
     for (name, value) in members.sorted(by: { $0.key < $1.key })
     where name != "id" && name != "type" && name != "@context" {
-      if let attribute = try attribute(name, value) { entity.attributes.append(attribute) }
+      if isHistory {
+        entity.attributes += try instances(name, value)
+      } else if let attribute = try attribute(name, value) {
+        entity.attributes.append(attribute)
+      }
     }
     return entity
   }
 
+  /// Stellio wants `observedAt` in each; `instanceId` is the broker's to give.
+  private func instances(_ name: String, _ json: JSONValue) throws(Problem) -> [Attribute] {
+    guard let list = json.array, !list.isEmpty else { throw Problem(text: "\(name) is no list") }
+    var times: Set<String> = []
+    var instances: [Attribute] = []
+    for json in list {
+      guard let instance = try attribute(name, json), json["instanceId"] == nil else {
+        throw Problem(text: "\(name) without observedAt, or with an instanceId")
+      }
+      guard times.insert(instance.observedAt).inserted else {
+        throw Problem(text: "\(name) of \(instance.observedAt) stands twice")
+      }
+      instances.append(instance)
+    }
+    return instances
+  }
+
   /// nil where it does not say when it was observed.
-  private static func attribute(_ name: String, _ json: JSONValue) throws(Problem) -> Attribute? {
+  private func attribute(_ name: String, _ json: JSONValue) throws(Problem) -> Attribute? {
     let plain = name.utf8.allSatisfy { byte in
       Unicode.Scalar(byte).properties.isAlphabetic || (0x30...0x39).contains(byte)
         || byte == UInt8(ascii: "_")

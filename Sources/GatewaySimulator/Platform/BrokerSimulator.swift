@@ -1,8 +1,8 @@
-package import GatewayCore
+internal import GatewayCore
 package import GatewaySystem
 internal import Synchronization
 
-/// An NGSI-LD broker as far as batch upsert goes: checks every request by the standard, keeps what was observed, and
+/// An NGSI-LD broker as far as batch upsert and temporal evolution go: checks every request by the standard, keeps what was observed, and
 /// answers in the manner of one of the brokers that cities run. Listening from `init` to `stop`. Thread-safe.
 package final class BrokerSimulator: Sendable {
   /// How the answer is worded where not everything went well.
@@ -27,42 +27,11 @@ package final class BrokerSimulator: Sendable {
     package var busyShare = 0.0
     /// An attribute with this value is refused with its entity.
     package var poison: Double?
+    /// What is answered where the temporal API should be; nil: it is there.
+    package var historyStatus: Int?
     package var seed: UInt64 = 1
 
     package init() {}
-  }
-
-  package struct Observation: Hashable, Sendable {
-    package var entity: String
-    package var attribute: String
-    package var observedAt: String
-
-    package init(entity: String, attribute: String, observedAt: String) {
-      self.entity = entity
-      self.attribute = attribute
-      self.observedAt = observedAt
-    }
-  }
-
-  package struct Books: Sendable {
-    /// How often each came.
-    package var history: [Observation: Int] = [:]
-    /// What each attribute shows now, `entity attribute` to `observedAt`.
-    package var current: [String: String] = [:]
-    package var requests = 0
-    package var lostAnswers = 0
-    /// What no request may look like; always a bug of the sender.
-    package var violations: [String] = []
-    var entities: Set<String> = []
-
-    package var json: JSONValue {
-      .object([
-        "requests": .count(UInt64(requests)), "lostAnswers": .count(UInt64(lostAnswers)),
-        "observations": .count(UInt64(history.count)),
-        "received": .count(UInt64(history.values.reduce(0, +))),
-        "violations": .array(violations.map { .string($0) }),
-      ])
-    }
   }
 
   package let address: ListenAddress
@@ -79,6 +48,8 @@ package final class BrokerSimulator: Sendable {
 
   package var url: String { "http://\(address)" }
   package var books: Books { service.books }
+  /// While it is away, each connection is closed without a word and nothing is stored.
+  package func set(isAway: Bool) { service.set(isAway: isAway) }
   package func stop() { server.stop() }
 }
 
@@ -87,6 +58,7 @@ private final class BrokerService: HTTPService {
   private struct State: Sendable {
     var books = BrokerSimulator.Books()
     var dice: SplitMix
+    var isAway = false
   }
 
   private let options: BrokerSimulator.Options
@@ -99,16 +71,23 @@ private final class BrokerService: HTTPService {
 
   var books: BrokerSimulator.Books { state.withLock { $0.books } }
 
+  func set(isAway: Bool) { state.withLock { $0.isAway = isAway } }
+
   func respond(to request: HTTPRequest) -> HTTPOutcome {
+    let isAway = state.withLock { state in
+      if state.isAway { state.books.missed += 1 }
+      return state.isAway
+    }
+    if isAway { return .close }
     do throws(BrokerRequest.Problem) {
-      let entities = try BrokerRequest.read(request, tenant: options.tenant)
-      return state.withLock { take(entities, &$0) }
+      let read = try BrokerRequest(request, tenant: options.tenant)
+      return state.withLock { read.isHistory ? takeHistory(read.entities[0], &$0) : take(read.entities, &$0) }
     } catch {
       state.withLock {
         $0.books.requests += 1
         $0.books.violations.append(error.text)
       }
-      return .answer(HTTPAnswer(status: 400, json: Self.problem("BadRequestData", error.text, 400)))
+      return .answer(HTTPAnswer(status: 400, json: BrokerOutcome.problem("BadRequestData", error.text, 400)))
     }
   }
 
@@ -121,7 +100,7 @@ private final class BrokerService: HTTPService {
       } else if state.dice.unit() < options.busyShare {
         outcome.failed.append((entity.id, "InternalError", 500))
       } else {
-        store(entity, &state.books)
+        state.books.show(entity)
         outcome.stored.append(entity.id)
         if state.books.entities.insert(entity.id).inserted { outcome.created.append(entity.id) }
       }
@@ -134,52 +113,25 @@ private final class BrokerService: HTTPService {
     return .answer(outcome.answer(options.manner, merges: merges))
   }
 
-  private func store(_ entity: BrokerRequest.Entity, _ books: inout BrokerSimulator.Books) {
-    for attribute in entity.attributes {
-      let observation = BrokerSimulator.Observation(
-        entity: entity.id, attribute: attribute.name, observedAt: attribute.observedAt)
-      books.history[observation, default: 0] += 1
-      books.current["\(entity.id) \(attribute.name)"] = attribute.observedAt
+  /// One entity: the answer is a status, and not a list.
+  private func takeHistory(_ entity: BrokerRequest.Entity, _ state: inout State) -> HTTPOutcome {
+    state.books.requests += 1
+    if let status = options.historyStatus {
+      let title = status == 503 ? "TRoE Not Enabled" : "no such service"
+      return .answer(HTTPAnswer(status: status, json: BrokerOutcome.problem("", title, nil)))
     }
-  }
-
-  static func problem(_ type: String, _ title: String, _ status: Int64?) -> JSONValue {
-    var members: [String: JSONValue] = [
-      "type": .string("https://uri.etsi.org/ngsi-ld/errors/\(type)"), "title": .string(title),
-    ]
-    if let status { members["status"] = .signed(status) }
-    return .object(members)
-  }
-}
-
-/// What became of a request, and how each broker says it.
-private struct BrokerOutcome {
-  var stored: [String] = []
-  var created: [String] = []
-  var failed: [(id: String, type: String, status: Int64)] = []
-
-  func answer(_ manner: BrokerSimulator.Manner, merges: Bool) -> HTTPAnswer {
-    if failed.isEmpty && !merges {
-      if created.isEmpty { return HTTPAnswer(status: 204, body: .bytes([])) }
-      return HTTPAnswer(status: 201, json: .array(created.map { .string($0) }))
+    if entity.attributes.contains(where: { $0.value == options.poison && options.poison != nil }) {
+      return .answer(
+        HTTPAnswer(status: 400, json: BrokerOutcome.problem("BadRequestData", "refused", 400)))
     }
-    var errors = failed.map { error($0.id, $0.type, "refused", $0.status, manner) }
-    if merges { errors += stored.map { error($0, "BadRequestData", "Duplicated Entity", 400, manner) } }
-    let success = stored.map { JSONValue.string($0) }
-    if manner == .scorpio && stored.isEmpty {
-      let status = failed.map(\.status).max() == 500 ? 503 : 400
-      return HTTPAnswer(status: status, json: .object(["errors": .array(errors)]))
+    if state.dice.unit() < options.busyShare {
+      return .answer(HTTPAnswer(status: 500, json: BrokerOutcome.problem("InternalError", "busy", 500)))
     }
-    return HTTPAnswer(status: 207, json: .object(["success": .array(success), "errors": .array(errors)]))
-  }
-
-  private func error(
-    _ id: String, _ type: String, _ title: String, _ status: Int64, _ manner: BrokerSimulator.Manner
-  ) -> JSONValue {
-    let problem = BrokerService.problem(type, title, manner == .stellio ? nil : status)
-    if manner == .scorpio {
-      return .object(["type": .string("Upsert"), "id": .string(id), "ProblemDetails": problem])
+    let isNew = state.books.keep(entity)
+    if state.dice.unit() < options.lostShare {
+      state.books.lostAnswers += 1
+      return .close
     }
-    return .object(["entityId": .string(id), "error": problem])
+    return .answer(HTTPAnswer(status: isNew ? 201 : 204, body: .bytes([])))
   }
 }

@@ -76,6 +76,8 @@ package struct FinishedRequest: Equatable, Sendable {
   package var further: [RequestStart]
   /// What to ask the platform before rows are sent that may be there; empty where it keeps each once.
   package var lookups: [Lookup]
+  /// See `DeliveryRequest.isHistory`.
+  package var isHistory = false
 
   package init(
     start: Int = 0, head: RequestHead = RequestHead(), items: [BatchItem] = [],
@@ -90,13 +92,17 @@ package struct FinishedRequest: Equatable, Sendable {
 }
 
 extension DestinationConfig {
-  /// A writer of this destination's format. `state`: the directory where formats keep what they know of a platform.
-  package func makeFormat(gateway: String, state: String? = nil) -> any BatchFormat {
+  /// A writer of this destination's format for the rows of a lane. `state`: the directory where formats keep what they
+  /// know of a platform.
+  package func makeFormat(
+    for lane: ForwarderState.Lane = .live, gateway: String, state: String? = nil
+  ) -> any BatchFormat {
     switch format {
     case .json: return NativeJSON(gateway: gateway)
     case .influx(let config): return LineProtocol(config, gateway: gateway)
     case .thingsboard(let config): return ThingsBoardTelemetry(config)
-    case .ngsi(let config): return NGSILD(config)
+    case .ngsi(let config):
+      return lane == .backlog && format.hasHistory ? NGSIHistory(config) : NGSILD(config)
     case .sensorThings(let options):
       let book = state.map { directory in
         Result { () throws(DatastreamBook.Flaw) in

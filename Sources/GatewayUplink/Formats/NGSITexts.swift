@@ -4,7 +4,9 @@ internal import GatewayCore
 struct EntityText {
   let id: String
   let contextURL: String
-  /// `{"id":…,"type":…,"location":…`, and the fixed attributes.
+  /// `{"id":…,"type":…`
+  let name: String
+  /// The same with `,"location":…` and the fixed attributes.
   let start: String
   /// The context and the closing brace.
   let end: String
@@ -19,6 +21,7 @@ struct EntityText {
     JSONWriter.append(string: entity.id, to: &text)
     text.append(",\"type\":")
     JSONWriter.append(string: entity.type, to: &text)
+    name = text.withBytes { String(decoding: $0, as: UTF8.self) }
     if let location = entity.location {
       text.append(",\"location\":{\"type\":\"GeoProperty\",\"value\":{\"type\":\"Point\",\"coordinates\":[")
       JSONWriter.append(double: location.longitude, to: &text)
@@ -155,8 +158,9 @@ struct AttributePlan {
   }
 
   /// What goes beside the value; outside of the model's range it is sent as it is, and said to be so.
-  func status(of row: Row, _ content: Content) -> EntityDraft.Status {
-    var status = EntityDraft.Status(quality: row.quality, reason: row.reason.word, time: row.timeQuality)
+  func status(of row: Row, _ content: Content) -> AttributeInstance.Status {
+    var status = AttributeInstance.Status(
+      quality: row.quality, reason: row.reason.word, time: row.timeQuality)
     if case .number(let number) = content, !facts.range.contains(number.asDouble) {
       (status.quality, status.reason) = (.uncertain, "out-of-range")
     }

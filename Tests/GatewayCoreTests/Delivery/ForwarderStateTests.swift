@@ -75,6 +75,30 @@ import Testing
     #expect(state.phase == .waiting(until: Self.at(13.5)))
   }
 
+  @Test func aBacklogThatNeedsAPersonHoldsNoLiveRow() {
+    var state = state()
+    let held = DeliveryVerdict.keep(.misconfigured, cause: "status 404", retryAfter: nil)
+    #expect(state.handle(.sealedBacklog(rows: 1...50, bytes: 9), at: Self.at(0)) == [.send(.backlog)])
+    #expect(state.handle(.judged(held, random: 0), at: Self.at(1)) == [])
+    // Half of the least wait, 30 s.
+    #expect(state.isBacklogHeld && state.phase == .idle && state.wakeTime == Self.at(16))
+    #expect(state.handle(.drafted(rows: 60...60, isComplete: true), at: Self.at(2)) == [.send(.live)])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(3)) == [.acknowledge(60...60)])
+    #expect(state.handle(.timePassed, at: Self.at(15.9)) == [] && state.isBacklogHeld)
+    #expect(state.handle(.timePassed, at: Self.at(16)) == [.resend(.backlog)])
+    #expect(state.isBacklogHeld)
+    _ = state.handle(.judged(held, random: 0), at: Self.at(17))
+    #expect(state.handle(.flush(through: 60), at: Self.at(18)) == [.resend(.backlog)])
+    #expect(state.handle(.judged(.accepted, random: 0), at: Self.at(19)) == [.acknowledge(1...50)])
+    #expect(!state.isBacklogHeld)
+    // What concerns live rows concerns all.
+    #expect(state.handle(.sealedBacklog(rows: 51...59, bytes: 9), at: Self.at(20)) == [.send(.backlog)])
+    _ = state.handle(.drafted(rows: 61...61, isComplete: true), at: Self.at(20))
+    #expect(state.handle(.judged(held, random: 0), at: Self.at(20)) == [.send(.live)])
+    #expect(state.handle(.judged(held, random: 0), at: Self.at(20)) == [])
+    #expect(state.phase == .waiting(until: Self.at(35)) && state.wakeTime == Self.at(35))
+  }
+
   @Test func flushEndsTheWait() {
     var state = sending()
     _ = state.handle(.judged(.keep(.busy, cause: "", retryAfter: .seconds(600)), random: 0), at: Self.at(0))

@@ -47,6 +47,41 @@ import Testing
     #expect(trouble(judge(200, "<html>log in</html>", type: "text/html")) == .misconfigured)
   }
 
+  @Test func historyIsConfirmedBy201And204Alone() {
+    let history = DeliveryRequest(rows: 1...6, stream: StreamID(bits: 1), isHistory: true)
+    func judge(_ status: Int, _ body: String = "", type: String = "application/json") -> DeliveryVerdict {
+      self.judge(status, body, type: type, history)
+    }
+    #expect(judge(201) == .accepted && judge(204) == .accepted)
+    for status in [200, 202, 207] { #expect(trouble(judge(status, "{}")) == .misconfigured) }
+    #expect(trouble(judge(201, "<html>log in</html>", type: "text/html")) == .misconfigured)
+    #expect(judge(400, #"{"type":"https://uri.etsi.org/ngsi-ld/errors/BadRequestData"}"#).isRefused)
+    #expect(trouble(judge(503)) == .busy && trouble(judge(500)) == .busy && judge(413) == .tooLarge)
+  }
+
+  @Test func aBrokerWithoutATemporalAPIHoldsTheHistoryAndSaysWhatWouldBeRight() {
+    let history = DeliveryRequest(rows: 1...6, stream: StreamID(bits: 1), isHistory: true)
+    let troe =
+      #"{"type":"https://uri.etsi.org/ngsi-ld/errors/OperationNotSupported","title":"TRoE Not Enabled"}"#
+    let answers = [
+      (404, "", "text/plain"), (404, "<html>no</html>", "text/html"), (405, "", ""), (501, "{}", ""),
+      (503, troe, "application/json"),
+    ]
+    for (status, body, type) in answers {
+      guard case .keep(.misconfigured, let cause, nil) = judge(status, body, type: type, history) else {
+        #expect(Bool(false), "\(status)")
+        continue
+      }
+      #expect(cause.hasPrefix("status \(status)") && cause.contains("history: temporal"))
+    }
+    // What is wrong then is the tenant.
+    let tenant = judge(
+      404, #"{"type":"https://uri.etsi.org/ngsi-ld/errors/NonexistentTenant"}"#, type: "application/json",
+      history)
+    guard case .keep(.misconfigured, let cause, _) = tenant else { return #expect(Bool(false)) }
+    #expect(!cause.contains("history"))
+  }
+
   @Test func onlyWhatTheAnswerConfirmsIsAcknowledged() throws {
     #expect(judge(207, result(["urn:a", "urn:b", "urn:c"], [])) == .accepted)
     // Not mentioned at all, and a passing trouble.
@@ -127,4 +162,8 @@ import Testing
     #expect(judge(413, problem("TooLarge")) == .tooLarge)
     #expect(trouble(judge(500, "<html>", type: "text/html")) == .busy)
   }
+}
+
+extension DeliveryVerdict {
+  fileprivate var isRefused: Bool { if case .refused = self { true } else { false } }
 }
