@@ -1,3 +1,5 @@
+import GatewayCore
+import GatewaySimulator
 import Testing
 import gateway_bench
 

@@ -56,7 +56,7 @@ import Testing
     for status in [200, 202, 207] { #expect(trouble(judge(status, "{}")) == .misconfigured) }
     #expect(trouble(judge(201, "<html>log in</html>", type: "text/html")) == .misconfigured)
     #expect(judge(400, #"{"type":"https://uri.etsi.org/ngsi-ld/errors/BadRequestData"}"#).isRefused)
-    #expect(trouble(judge(503)) == .busy && trouble(judge(500)) == .busy && judge(413) == .tooLarge)
+    #expect(trouble(judge(503)) == .overloaded && trouble(judge(500)) == .busy && judge(413) == .tooLarge)
   }
 
   @Test func aBrokerWithoutATemporalAPIHoldsTheHistoryAndSaysWhatWouldBeRight() {
