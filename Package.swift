@@ -39,7 +39,7 @@ let package = Package(
     .systemLibrary(name: "CSystem"),
     library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
     library("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
-    library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    library("CCrypto", pkgConfig: "libssl", apt: "libssl-dev"),
     library("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
     library("CYaml", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     library("CGnutls", pkgConfig: "gnutls", apt: "libgnutls28-dev"),

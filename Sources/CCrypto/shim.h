@@ -1,4 +1,5 @@
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdint.h>
 #include <time.h>
@@ -16,4 +17,9 @@ static inline int gateway_certificate_end(const void *pem, int length, int64_t *
   X509_free(certificate);
   BIO_free(bytes);
   return found;
+}
+
+/* Certificates of connections that `context` (SSL_CTX *) makes are judged as of so many seconds since 1970. */
+static inline void gateway_verify_as_of(void *context, int64_t seconds) {
+  X509_VERIFY_PARAM_set_time(SSL_CTX_get0_param((SSL_CTX *)context), (time_t)seconds);
 }

@@ -26,6 +26,9 @@ static inline CURLcode gateway_curl_set_list(CURL *easy, CURLoption option, stru
 static inline CURLcode gateway_curl_set_socket_callback(CURL *easy, curl_sockopt_callback value) {
   return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, value);
 }
+static inline CURLcode gateway_curl_set_context_callback(CURL *easy, curl_ssl_ctx_callback value) {
+  return curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, value);
+}
 static inline CURLMcode gateway_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
   return curl_multi_setopt(multi, option, value);
 }

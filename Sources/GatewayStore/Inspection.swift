@@ -49,3 +49,12 @@ extension DurableStore {
     return StoreReport.Destination(name: name, queued: stored - entry.count, oldest: oldest, runs: runs)
   }
 }
+
+extension DurableStore {
+  /// The latest time at which something was stored; nil while nothing is.
+  package var latestTime: Timestamp? {
+    shared.withLock { shared in
+      (shared.map.segments.map(\.header.time) + shared.newest.commits.map(\.time)).max()
+    }
+  }
+}

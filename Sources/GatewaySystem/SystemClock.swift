@@ -40,6 +40,12 @@ package enum SystemClock {
     return result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
   }
 
+  /// Whether the clock is wrong, because it was `known` already. Somebody who set it back by NTP is believed, but not
+  /// a clock from before this program was written.
+  package static func isBehind(_ known: Timestamp) -> Bool {
+    time < known && (time < GatewayVersion.epoch || !isSynchronized)
+  }
+
   /// nil where the kernel does not say (no /proc).
   package static var bootID: BootID? {
     guard let bytes = try? readFile("/proc/sys/kernel/random/boot_id", limit: 64) else { return nil }

@@ -1,3 +1,4 @@
+private import CCrypto
 private import CCurl
 internal import GatewayCore
 internal import GatewaySystem
@@ -14,12 +15,14 @@ final class CurlExchange {
 
   private let destination: DestinationConfig
   private let tls: TLSFiles
+  private let lastKnownTime: Timestamp?
   private let mayHTTP2: Bool
   private let multi: UnsafeMutableRawPointer
   private let easy: UnsafeMutableRawPointer
   private let errorText: UnsafeMutablePointer<CChar>
   private let room: AnswerRoom
   private let body = BodyReader()
+  private let judgedAt: UnsafeMutablePointer<Int64>
   private var headers: UnsafeMutablePointer<curl_slist>?
   private var proxyHeaders: UnsafeMutablePointer<curl_slist>?
   private var isInFlight = false
@@ -34,7 +37,9 @@ final class CurlExchange {
   private static let isLibraryReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
   /// `mayHTTP2`: it is spoken where the platform agrees to it within TLS (RFC 9113, section 3.2).
-  init(_ destination: DestinationConfig, tls: TLSFiles, mayHTTP2: Bool = false) {
+  /// `lastKnownTime`: it is later than this for certain.
+  init(_ destination: DestinationConfig, tls: TLSFiles, lastKnownTime: Timestamp?, mayHTTP2: Bool = false) {
+    self.lastKnownTime = lastKnownTime
     self.destination = destination
     self.tls = tls
     self.mayHTTP2 = mayHTTP2 && Self.knowsHTTP2
@@ -46,6 +51,8 @@ final class CurlExchange {
     self.easy = easy
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    judgedAt = .allocate(capacity: 1)
+    judgedAt.initialize(to: 0)
     // One connection is all that one request in flight needs.
     gateway_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, 1)
     setProtocol()
@@ -60,6 +67,7 @@ final class CurlExchange {
     curl_easy_cleanup(easy)
     curl_multi_cleanup(multi)
     errorText.deallocate()
+    judgedAt.deallocate()
   }
 
   // MARK: - What holds for every request
@@ -113,6 +121,18 @@ final class CurlExchange {
     if let path = tls.authorities { set(CURLOPT_CAINFO, path) }
     if let path = tls.certificate { set(CURLOPT_SSLCERT, path) }
     if let path = tls.key { set(CURLOPT_SSLKEY, path) }
+    setJudgementTime()
+  }
+
+  /// Certificates are judged by the clock, and while that is wrong as of the last time that is known.
+  private func setJudgementTime() {
+    let code = gateway_curl_set_context_callback(easy) { _, context, seconds in
+      if let time = seconds?.load(as: Int64.self), time > 0 { gateway_verify_as_of(context, time) }
+      return CURLE_OK
+    }
+    // Another library than OpenSSL judges by the clock alone.
+    guard code == CURLE_OK else { return }
+    gateway_curl_set_pointer(easy, CURLOPT_SSL_CTX_DATA, judgedAt)
   }
 
   private func setCallbacks() {
@@ -172,6 +192,8 @@ final class CurlExchange {
     precondition(!isInFlight, "BUG: a second request while one is in flight")
     room.removeAll()
     errorText[0] = 0
+    let isBehind = lastKnownTime.map(SystemClock.isBehind) ?? false
+    judgedAt.pointee = isBehind ? (lastKnownTime?.microseconds ?? 0) / 1_000_000 : 0
     set(CURLOPT_URL, url)
     set(CURLOPT_HTTPHEADER, lines, in: &headers)
     set(CURLOPT_PROXYHEADER, proxyLines, in: &proxyHeaders)

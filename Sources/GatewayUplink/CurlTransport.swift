@@ -7,6 +7,7 @@ package final class CurlTransport: Transport {
   private let destination: DestinationConfig
   private let files: SecretFiles
   private let wake: EventSignal
+  private let lastKnownTime: Timestamp?
   private var tls: TLSFiles
   private var platform: CurlExchange
   /// libcurl 7.88 loses answers in HTTP/2 that come before it has sent everything: when the platform was reached and
@@ -41,13 +42,16 @@ package final class CurlTransport: Transport {
     let body: UnsafeMutableRawBufferPointer
   }
 
-  /// `wake` ends a `turn` from another thread.
-  package init(_ destination: DestinationConfig, files: SecretFiles, wake: EventSignal) {
+  /// `wake` ends a `turn` from another thread. `lastKnownTime`: it is later than this for certain.
+  package init(
+    _ destination: DestinationConfig, files: SecretFiles, wake: EventSignal, lastKnownTime: Timestamp? = nil
+  ) {
+    self.lastKnownTime = lastKnownTime
     self.destination = destination
     self.files = files
     self.wake = wake
     tls = TLSFiles(destination.tls, files)
-    platform = CurlExchange(destination, tls: tls, mayHTTP2: true)
+    platform = CurlExchange(destination, tls: tls, lastKnownTime: lastKnownTime, mayHTTP2: true)
     gatewayEnd = tls.certificateEnd
     if case .oauth2(let client) = destination.authentication { token = AccessToken(client) }
   }
@@ -98,7 +102,7 @@ package final class CurlTransport: Transport {
     guard now != tls || isConnectionStale else { return }
     tls = now
     isConnectionStale = false
-    platform = CurlExchange(destination, tls: tls, mayHTTP2: mayHTTP2)
+    platform = CurlExchange(destination, tls: tls, lastKnownTime: lastKnownTime, mayHTTP2: mayHTTP2)
     gatewayEnd = tls.certificateEnd
   }
 
@@ -166,8 +170,8 @@ package final class CurlTransport: Transport {
       let body = UnsafeMutableRawBufferPointer.allocate(byteCount: token.requestBody.count, alignment: 1)
       body.copyBytes(from: token.requestBody)
       let fetch = Fetch(
-        exchange: CurlExchange(destination, tls: tls), credentials: credentials, start: SystemClock.boot,
-        body: body)
+        exchange: CurlExchange(destination, tls: tls, lastKnownTime: lastKnownTime),
+        credentials: credentials, start: SystemClock.boot, body: body)
       self.fetch = fetch
       var lines = ["Content-Type: application/x-www-form-urlencoded", "Accept: application/json", "Expect:"]
       if let line = credentials.line { lines.append(line) }

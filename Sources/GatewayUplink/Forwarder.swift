@@ -30,6 +30,7 @@ package final class Forwarder: Sendable {
   private let quarantine: any Quarantine
   private let files: SecretFiles
   private let stateDirectory: String?
+  private let lastKnownTime: Timestamp?
   private let heartbeat: Heartbeat
   private let wake: EventSignal
   private let isStopping = Atomic<Bool>(false)
@@ -37,11 +38,12 @@ package final class Forwarder: Sendable {
   private let current = Mutex((status: Status(), retryTime: BootTime?.none))
   private let thread = Mutex<WorkerThread?>(nil)
 
-  /// `stateDirectory`: where formats keep what they know of a platform.
+  /// `stateDirectory`: where formats keep what they know of a platform. `lastKnownTime`: it is later than this for
+  /// certain.
   package init(
     destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
     credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat,
-    stateDirectory: String? = nil
+    stateDirectory: String? = nil, lastKnownTime: Timestamp? = nil
   ) throws(SystemError) {
     self.destination = destination
     self.gateway = gateway
@@ -50,6 +52,7 @@ package final class Forwarder: Sendable {
     files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
     self.heartbeat = heartbeat
     self.stateDirectory = stateDirectory
+    self.lastKnownTime = lastKnownTime
     wake = try EventSignal()
   }
 
@@ -58,7 +61,8 @@ package final class Forwarder: Sendable {
     queue.onStored { [wake] in wake.raise() }
     let stored = queue.storedThrough
     var worker: WorkerThread? = try WorkerThread(name: "up-\(destination.name)") { [self] in
-      run(over: CurlTransport(destination, files: files, wake: wake), stored: stored)
+      let transport = CurlTransport(destination, files: files, wake: wake, lastKnownTime: lastKnownTime)
+      run(over: transport, stored: stored)
     }
     thread.withLock { swap(&$0, &worker) }
   }

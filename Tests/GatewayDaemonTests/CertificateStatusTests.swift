@@ -42,7 +42,7 @@ import Testing
     .first { (path: String) in access(path, R_OK) == 0 }
 
   @Test(
-    "fault 37: under a clock of 1970 the platform's certificate is not yet valid: rows wait until it is set",
+    "fault 37: under a clock of 1970 the platform's certificate is not yet valid: rows wait until it is set; the next time, what is stored says that it is later",
     .enabled(if: fakeTime != nil, "SKIPPED: no libfaketime here; Debian's package libfaketime has it"))
   func aClockOf1970HoldsTheRows() throws {
     let cabinet = try Cabinet()
@@ -88,6 +88,16 @@ import Testing
     #expect(platform.stats.requests == 0)
     try setClock("+0")
     try cabinet.wait("the rows to leave") { platform.stats.unique > 40 }
+    #expect(try cabinet.stop() == 0)
+
+    // Whoever has stored something at the right time knows that it is not 1970.
+    try setClock("@1970-01-01 00:10:00")
+    let delivered = platform.stats.unique
+    try cabinet.startAndWait()
+    let second = cabinet.gateway?.pid ?? 0
+    defer { for name in ["faketime_shm", "sem.faketime_sem"] { unlink("/dev/shm/\(name)_\(second)") } }
+    try cabinet.wait("rows of 1970") { platform.stats.unique > delivered + 20 }
+    #expect(cabinet.status()?["destinations"]?.array?.first?["state"]?.string == "ok")
     #expect(platform.stats.holes == 0)
     #expect(try cabinet.stop() == 0)
   }
