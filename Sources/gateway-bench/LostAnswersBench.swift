@@ -35,7 +35,8 @@ package enum LostAnswersBench {
     let elapsed = try seconds { result = try deliver(rows: rows) }
     guard let result else { return }
     Report.line("  rows at the platform", value: Double(result.platform.unique), unit: "rows")
-    Report.line("  came again, known by (stream, seq)", value: Double(result.platform.duplicates), unit: "rows")
+    Report.line(
+      "  came again, known by (stream, seq)", value: Double(result.platform.duplicates), unit: "rows")
     Report.line("  holes", value: Double(result.platform.holes), unit: "rows", goal: "0")
     Report.line("  in", value: elapsed, unit: "s")
     for flaw in result.flaws { printOut("  FLAW: \(flaw)\n") }
