@@ -49,18 +49,17 @@ package enum Daemon {
     let config = loaded.config
     // Secrets will lie in memory.
     _ = gateway_hide_memory()
-    // Hundreds of threads, each with a heap of its own, would keep megabytes apart for nothing.
-    mallopt(Int32(M_ARENA_MAX), 1)
+    Heap.stayCompact()
     raiseDescriptorLimit()
     // What reading the configuration took is not needed again; the same after the start.
-    malloc_trim(0)
+    Heap.trim()
     do {
       let signals = try Signals()
       let service = ServiceManager()
       let gateway = try Gateway(options: options, config: config, remark: loaded.remark)
       if loaded.remark == nil { LastGoodConfig.keep(loaded.bytes, in: options.stateDirectory) }
       gateway.listen()
-      malloc_trim(0)
+      Heap.trim()
       service.ready(config.summary)
       JournalLog.line(.notice, "\(GatewayVersion.text) started: \(config.summary)")
       supervise(gateway, signals, service)

@@ -39,7 +39,7 @@ struct Stretch {
 extension DurableStore {
   /// Rows that are kept in memory at most, beside the result. Where the clock went back far, more would be
   /// earlier ones: those are taken in the order of their numbers.
-  private static let mostEarlierRows = 20_000
+  private static let mostEarlierRows = 10_000
   /// Commits overlap by this, at most, without being out of order.
   private static let overlap: Int64 = 60_000_000
 
@@ -97,6 +97,7 @@ extension DurableStore {
   ) -> (seen: Stretch.Seen, result: RowThinner.Result, newest: Timestamp)? {
     var thinner = RowThinner(grain: grain)
     var measure = RowEncoder()
+    var (measured, bytes) = (0, 0)
     var seen = Stretch.Seen()
     var parts = stretch.parts.filter {
       !rows.intersection(RangeSet(Range($0.rows))).isEmpty
@@ -118,8 +119,10 @@ extension DurableStore {
         catalogue = next.catalogue.id
         thinner.add(next.row, of: next.catalogue)
       }
-      for row in thinner.rows[measure.rowCount...] { measure.append(row) }
-      guard measure.bytes.count <= limit else { return nil }
+      measure.removeAll()
+      for row in thinner.rows[measured...] { measure.append(row) }
+      (measured, bytes) = (thinner.rows.count, bytes + measure.bytes.count)
+      guard bytes <= limit else { return nil }
     }
     for row in earlier { thinner.add(row.row, of: row.catalogue) }
     return (seen, thinner.finish(), thinner.newest)
@@ -131,6 +134,8 @@ extension DurableStore {
     _ seen: inout Stretch.Seen
   ) -> [Stretch.NamedRow] {
     var earlier: [Stretch.NamedRow] = []
+    let count = parts.reduce(0) { $0 + ($1.isEarlier ? Int($1.entry.rowCount) : 0) }
+    earlier.reserveCapacity(min(count, Self.mostEarlierRows))
     parts.removeAll { part in
       guard part.isEarlier, earlier.count + Int(part.entry.rowCount) <= Self.mostEarlierRows else {
         return false

@@ -16,7 +16,7 @@ internal import Synchronization
 
 extension DurableStore {
   /// What a summary may take of a slot; so much less is left for what is new.
-  private static let share = 4
+  private static let share = 6
 
   /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
   package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }

@@ -31,6 +31,7 @@ internal import Glibc
   }
 
   static func main() throws {
+    Heap.stayCompact()
     var options = Options()
     let all: [(name: String, run: (Options) throws -> Void)] = [
       ("ring", { _ in try RingBench.run() }), ("pipeline", { _ in try PipelineBench.run() }),
