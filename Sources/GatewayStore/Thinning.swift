@@ -16,7 +16,9 @@ internal import Synchronization
 
 extension DurableStore {
   /// What a summary may take of a slot; so much less is left for what is new.
-  private static let share = 6
+  private static let share = 4
+  /// Bytes: while it is made, its rows take some fifteen times as much memory.
+  private static let longest = 700 << 10
 
   /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
   package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }
@@ -88,7 +90,7 @@ extension DurableStore {
   private func summarise(
     _ rows: RangeSet<UInt64>, of stretch: Stretch, unless refused: UInt64, _ writer: inout Writer
   ) -> Bool {
-    let limit = layout.slotSize / Self.share
+    let limit = min(layout.slotSize / Self.share, Self.longest)
     // What did for the last stretch mostly does for this one; a grain finer may do again.
     let first = max(writer.grain - 1, 0)
     for place in first..<RowThinner.grains.count {
