@@ -294,6 +294,9 @@ package enum ControlInterface {
     # No destination has this name; these there are.
     error UnknownDestination (destination: string, known: []string)
 
+    # The rows are marked as delivered in memory, but not on the medium, for this reason.
+    error MarkFailed (cause: string)
+
     # The platform is not ready, for this reason. What was created is found the next time.
     error ProvisionFailed (cause: string)
 

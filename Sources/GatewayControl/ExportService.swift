@@ -30,6 +30,8 @@ package struct MarkResult: Equatable, Sendable {
   package var marked: UInt64 = 0
   /// Rows that are not stored under this stream.
   package var refused: UInt64 = 0
+  /// Why they are marked in memory only; nil when the medium has it.
+  package var trouble: String?
 
   package init() {}
 }
@@ -168,6 +170,9 @@ final class MarkReplies: PendingReplies {
   func next(at now: BootTime) -> [UInt8]? {
     guard let result = rows.result else { return nil }
     isFinished = true
+    if let trouble = result.trouble {
+      return ControlMessage.error("\(ControlInterface.name).MarkFailed", ["cause": .string(trouble)])
+    }
     return ControlMessage.reply(
       .object([
         "marked": ControlMessage.count(result.marked), "refused": ControlMessage.count(result.refused),

@@ -30,6 +30,7 @@ package enum VarlinkFailure: Error, Equatable, CustomStringConvertible {
       "no destination is called \(Self.wrong(parameters, "destination"))"
     case .error("org.citygateway.ExportOccupied", let parameters):
       "cannot read the rows: \(parameters["cause"]?.string ?? "")"
+    case .error("org.citygateway.MarkFailed", let parameters): parameters["cause"]?.string ?? ""
     case .error("org.citygateway.ProvisionFailed", let parameters):
       "cannot provision: \(parameters["cause"]?.string ?? "")"
     case .error("org.citygateway.BusOccupied", let parameters):

@@ -37,7 +37,9 @@ final class DeliveryMark: MarkedRows, Carrying {
     for part in parts {
       for run in part.runs where !state.withLock({ $0.isCancelled }) { mark(run, in: part.queue) }
       do throws(StoreError) { try part.record() } catch {
-        JournalLog.line(.warning, "\(error); a power cut now makes rows that were carried out queued again")
+        let sentence = "\(error): a power cut now makes rows that were carried out queued again"
+        JournalLog.line(.warning, sentence)
+        state.withLock { $0.result.trouble = sentence }
       }
     }
     state.withLock { $0.hasEnded = true }

@@ -49,7 +49,7 @@ extension Stores {
         try depot.adopt(config, uplinks)
         state.withLock { state in
           state.disk = depot
-          state.lostBefore += store.overallBooks.lost
+          state.lostBefore += store.overallBooks.lost - min(store.lostBeforeStart, store.overallBooks.lost)
           state.absence?.held = closing
         }
       }

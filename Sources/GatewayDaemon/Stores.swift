@@ -64,7 +64,7 @@ final class Stores: Sendable {
     do throws(StoreError) {
       let store = try openDisk(config)
       state.disk = Depot(store, secrets)
-      state.lostBefore = store.overallBooks.lost
+      state.lostBefore = store.overallBooks.lost - min(store.lostBeforeStart, store.overallBooks.lost)
       Self.tell(store.notes)
     } catch .away(let cause) {
       state.absence = Absence(cause: cause, since: SystemClock.time)

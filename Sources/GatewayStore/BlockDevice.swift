@@ -25,8 +25,13 @@ package protocol BlockDevice: AnyObject, Sendable {
 /// The file itself.
 final class StoreFile: BlockDevice {
   private let descriptor: FileDescriptor
+  private let path: String
 
-  init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+  /// `path`: where others look for it.
+  init(_ descriptor: consuming FileDescriptor, at path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
 
   var size: Int {
     var status = stat()
@@ -51,8 +56,10 @@ final class StoreFile: BlockDevice {
   }
 
   var isDeleted: Bool {
-    var status = stat()
-    return fstat(descriptor.number, &status) == 0 && status.st_nlink == 0
+    var (own, there) = (stat(), stat())
+    guard fstat(descriptor.number, &own) == 0 else { return false }
+    guard stat(path, &there) == 0 else { return own.st_nlink == 0 || errno == ENOENT }
+    return own.st_dev != there.st_dev || own.st_ino != there.st_ino
   }
 
   func giveBack(beyond length: Int) {

@@ -56,6 +56,8 @@ package final class DurableStore: Sendable {
   let writer: Mutex<Writer>
   /// Indexes of older segments that are being read, the last used at the end.
   let sealed = Mutex<[(id: UInt64, index: SegmentIndex)]>([])
+  /// Rows that turned out to be destroyed when the store was opened, at the destination that lost the most.
+  package let lostBeforeStart: UInt64
   /// The last used at the end.
   let knownCatalogues = Mutex<[Catalogue]>([])
   /// Reads that the medium refused, for readers to see whether what they miss is damaged or only away.
@@ -88,7 +90,7 @@ package final class DurableStore: Sendable {
       file = try directory.openFile()
       recovery = try Recovery(device: file, slotSize: slotSize)
     }
-    if !recovery.hasAnythingOfOurs, let before = mark.read(), before.boot == boot, before.storedThrough > 0 {
+    if !recovery.hasRecords, let before = mark.read(), before.boot == boot, before.storedThrough > 0 {
       notes.append(
         "the store that held rows up to \(before.storedThrough) of stream \(before.stream) is gone; it begins anew"
       )
@@ -133,14 +135,20 @@ package final class DurableStore: Sendable {
     var preparation = Preparation(device: device, recovery: recovery, notes: notes + recovery.notes)
     try preparation.makeRoom(slots: StoreLayout.leastSlots)
     var ledger = LedgerWriter(device: device, recovery: recovery)
+    let found = recovery.reconciledLedger(for: destinations, on: device)
+    lostBeforeStart = recovery.ledger.map { found.damaged(since: $0.ledger) } ?? 0
+    if lostBeforeStart > 0 {
+      preparation.note(
+        "\(lostBeforeStart) rows that were stored are destroyed on the medium and count as damaged")
+    }
     let start = preparation.begin(
-      with: recovery.reconciledLedger(for: destinations, on: device),
+      with: found,
       proven: recovery.provenStream(boot: boot, mark: mark.read()), boot: boot, writer: &ledger)
     mark.write(
       StoredMark.Content(boot: boot, stream: start.stream, storedThrough: start.ledger.storedThrough))
     preparation.reserve(layout.offset(ofSlot: slotLimit))
     stream = start.stream
-    self.notes = preparation.notes
+    self.notes = preparation.notes + (quarantine.note.map { [$0] } ?? [])
     shared = Mutex(
       Shared(
         ledger: start.ledger, ledgerIsDirty: !start.isDurable, map: preparation.map, newest: recovery.newest,

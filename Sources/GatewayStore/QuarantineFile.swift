@@ -46,6 +46,16 @@ package final class QuarantineFile: Sendable {
 
   package var entries: [QuarantineEntry] { content.withLock { $0.entries } }
 
+  /// What a person should know of the file; nil: it is as it should be.
+  var note: String? {
+    content.withLock { content in
+      if let trouble = content.trouble { return trouble }
+      let count = content.foreign.count
+      if count == 0 { return nil }
+      return "\(count) lines of \"\(Self.name)\" are damaged: they are left as they are, for a person to read"
+    }
+  }
+
   /// See `Quarantine.keep`.
   package func keep(_ row: QuarantinedRow, from destination: String) -> String? {
     change { content in

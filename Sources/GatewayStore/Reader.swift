@@ -245,7 +245,7 @@ extension DurableStore {
   }
 
   private static let deleted =
-    "\"\(StoreFormat.fileName)\" was deleted under the gateway: its rows end with this run;"
+    "\"\(StoreFormat.fileName)\" was deleted or moved under the gateway: its rows end with this run;"
     + " let them be delivered or export them, then restart gatewayd"
 
   package var usage: Usage {

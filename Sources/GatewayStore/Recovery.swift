@@ -56,6 +56,9 @@ struct Recovery {
   /// Whether there is any sign that this store wrote the file.
   var hasAnythingOfOurs: Bool { superblock != nil || ledger != nil || !map.segments.isEmpty }
 
+  /// Whether there is any sign of rows.
+  var hasRecords: Bool { ledger != nil || !map.segments.isEmpty }
+
   /// The last row that was stored for certain, readable or not.
   var storedThrough: UInt64 {
     let newestFirst = map.segments.last?.firstSeq ?? 1
@@ -77,14 +80,11 @@ struct Recovery {
   /// Rows that were stored, sent and then destroyed with the end of the log would otherwise give their
   /// numbers to others, which a platform that keeps (stream, seq) would take for repetitions and drop. That
   /// happens: a power cut can damage flash pages that were written before, and cheap cards lie about flushes.
-  /// So the stream stays only where the end is provably the end: the daemon closed the store there, or the
-  /// machine has not been started since and the mark knows of no later row.
+  /// And somebody may have put an older copy of the file back, or the same one into two boxes. So the stream stays only
+  /// where the end is provably the end: the machine has not been started since, and the mark knows of no later row.
   func provenStream(boot: BootID, mark: StoredMark.Content?) -> StreamID? {
-    guard let ledger, storedThrough <= storedThroughFromRecords else { return nil }
-    if ledger.isClosed {
-      return ledger.ledger.storedThrough == storedThroughFromRecords ? ledger.stream : nil
-    }
-    guard let mark, boot != BootID(high: 0, low: 0), mark.boot == boot, ledger.boot == boot,
+    guard let ledger, storedThrough <= storedThroughFromRecords, let mark, boot != BootID(high: 0, low: 0),
+      mark.boot == boot, ledger.boot == boot,
       mark.stream == ledger.stream, mark.storedThrough <= storedThroughFromRecords
     else { return nil }
     return ledger.stream

@@ -41,7 +41,9 @@ final class StoreDirectory: Sendable {
 
   /// Opens the store's file, making it when there is none.
   func openFile() throws(StoreError) -> StoreFile {
-    StoreFile(try Self.openPlainFile(StoreFormat.fileName, in: directory, path: path))
+    StoreFile(
+      try Self.openPlainFile(StoreFormat.fileName, in: directory, path: path),
+      at: "\(path)/\(StoreFormat.fileName)")
   }
 
   private static func openPlainFile(

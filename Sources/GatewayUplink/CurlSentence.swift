@@ -22,6 +22,6 @@ enum CurlSentence {
   /// The two sides do not agree on TLS, and will not later: an alert, no common version, no TLS at all. A connection
   /// that broke is something else.
   static func isDisagreement(_ detail: String) -> Bool {
-    detail.contains("SSL routines") && !detail.contains("unexpected eof")
+    detail.contains(" routines:") && !detail.contains("unexpected eof")
   }
 }

@@ -83,7 +83,8 @@ package struct Outbox: ~Copyable {
     _ outcome: DeliveryOutcome, at now: BootTime, random: Double
   ) -> (verdict: DeliveryVerdict, mustPost: Bool) {
     let request = withBatch { $0.request }
-    let verdict = carryOut(DeliveryPolicy.judge(outcome, request, at: destination), on: request.rows)
+    var verdict = DeliveryPolicy.judge(outcome, request, at: destination)
+    if outcome != .needless { verdict = carryOut(verdict, on: request.rows) }
     if verdict == .accepted && state.mayBeBehind { catchUp() }
     // What was stored while the batch travelled goes before the backlog's next.
     while draftLive(at: now) {}
@@ -96,17 +97,22 @@ package struct Outbox: ~Copyable {
     _ verdict: DeliveryVerdict, on rows: ClosedRange<UInt64>
   ) -> DeliveryVerdict {
     var refused: [RowRefusal] = []
+    var takesOthers = false
     switch verdict {
-    case .accepted: refusedInARow = 0
+    case .accepted: takesOthers = true
     case .refused(let cause) where rows.count == 1: refused = [RowRefusal(seq: rows.lowerBound, cause: cause)]
+    case .tooLarge where rows.count == 1:
+      refused = [RowRefusal(seq: rows.lowerBound, cause: "status 413: the row alone is too large")]
     case .partly(let some, let again, _):
-      if some.count + again.count < rows.count { refusedInARow = 0 }
+      takesOthers = some.count + again.count < rows.count
       refused = some
     default: break
     }
+    if takesOthers { refusedInARow = 0 }
     for refusal in refused {
       if let trouble = keepAside(refusal) { return .keep(.misconfigured, cause: trouble, retryAfter: nil) }
     }
+    if takesOthers { refusedInARow = 0 }
     if case .partly(_, let again, _) = verdict {
       var taken = RangeSet(Range(rows))
       for seq in again + refused.map(\.seq) { taken.remove(contentsOf: seq..<seq + 1) }
@@ -191,12 +197,13 @@ package struct Outbox: ~Copyable {
     return true
   }
 
-  /// What the backlog sends next; nil when all of it is delivered or on its way.
+  /// What the backlog sends next; nil when all of it is delivered or on its way. Behind the frontier too: a row of the
+  /// quarantine may be queued again.
   private func backlogRun(rowLimit: Int) -> ClosedRange<UInt64>? {
     let busy = [state.batch(of: .live), state.batch(of: .backlog)].compactMap { $0 }
     switch order {
-    case .oldest: return queue.firstFree(below: frontier, busy: busy)
-    case .newest: return queue.lastFree(below: frontier, busy: busy)?.last(rowLimit)
+    case .oldest: return queue.firstFree(below: live.start, busy: busy)
+    case .newest: return queue.lastFree(below: live.start, busy: busy)?.last(rowLimit)
     }
   }
 

@@ -41,7 +41,7 @@ struct CallFailure: Error {
       case .error("org.citygateway.BusOccupied", _), .error("org.citygateway.ExportOccupied", _):
         ExitCode.tryLater
       case .error("org.citygateway.ChipFailed", _), .error("org.citygateway.BusFailed", _),
-        .error("org.citygateway.ProvisionFailed", _):
+        .error("org.citygateway.ProvisionFailed", _), .error("org.citygateway.MarkFailed", _):
         ExitCode.unavailable
       case .error("org.citygateway.ConfigInvalid", _): ExitCode.configuration
       case .error: ExitCode.failure

@@ -30,8 +30,12 @@ import Testing
     store.queue(for: "p").acknowledge(31...35, as: .quarantined)
     let stream = store.stream
     try store.close()
-    store = try openSmall(device, boot: bootB)
+    store = try openSmall(device)
     #expect(store.stream == stream)
+    try store.close()
+    // After another boot nobody knows whether this is an older copy of the file.
+    store = try openSmall(device, boot: bootB)
+    #expect(store.stream != stream)
     #expect(readAll(store.queue(for: "p")).rows == Array(36...50))
     #expect(store.books(of: "p")!.delivered == 30 && store.books(of: "p")!.quarantined == 5)
     expectBalance(store)

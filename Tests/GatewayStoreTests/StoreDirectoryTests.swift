@@ -212,7 +212,7 @@ import Testing
     try store.append(rows: 10)
     #expect(store.usage.fault == nil)
     unlink(file)
-    #expect(store.usage.fault?.contains("was deleted under the gateway") == true)
+    #expect(store.usage.fault?.contains("was deleted or moved under the gateway") == true)
   }
 
   @Test func aStoreThatIsGoneAtTheNextStartIsMissed() throws {

@@ -20,12 +20,15 @@ import Testing
       outbox = Outbox(destination, gateway: "cabinet", queue: queue, quarantine: quarantine)
     }
 
+    /// What a batch with a bad row is answered.
+    var refusal = 422
+
     mutating func answer() -> DeliveryAnswer {
       requests += 1
       let rows = outbox.withBatch { $0.rows }
       let isPoisoned = poison.contains { rows.contains($0) }
       return DeliveryAnswer(
-        status: isPoisoned ? 422 : 204, body: isPoisoned ? Array("no such unit".utf8) : [])
+        status: isPoisoned ? refusal : 204, body: isPoisoned ? Array("no such unit".utf8) : [])
     }
 
     /// Until everything is settled, or so many seconds are over.
@@ -60,6 +63,30 @@ import Testing
       #expect(kept.first?.row.body == .reading(.unsigned(UInt64(poison) * 3)))
       #expect(kept.first?.catalogue.points == [MemoryQueue.defaultPoints[poison % 2]])
     }
+  }
+
+  @Test("fault 41: a row that is too large alone goes aside, and batches are as large as before")
+  func aRowThatIsTooLargeAloneGoesAside() {
+    var history = History(rows: 400, batch: 64)
+    (history.poison, history.refusal) = ([70], 413)
+    history.run(seconds: 100)
+    let books = history.queue.now
+    #expect(books.quarantinedRows == RangeSet(70..<71) && books.delivered == 399)
+    #expect(history.requests < 2 * 7 + 400 / 64 + 10)
+  }
+
+  @Test func aRowThatIsQueuedAgainLeavesThoughLaterOnesAreDelivered() {
+    var history = History(rows: 20, batch: 5)
+    history.poison = [7]
+    history.run(seconds: 20)
+    #expect(history.queue.now.quarantinedRows == RangeSet(7..<8))
+    history.poison = []
+    history.queue.change { books in
+      books.quarantinedRows = RangeSet()
+      books.settledRows.remove(contentsOf: 7..<8)
+    }
+    history.run(seconds: 20)
+    #expect(history.queue.now.delivered == 20)
   }
 
   @Test("fault 39: several refused rows hold nothing else up")

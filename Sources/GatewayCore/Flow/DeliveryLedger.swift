@@ -220,6 +220,14 @@ package struct DeliveryLedger: Equatable, Sendable {
     entries[destination].map { DeliveryBooks(stored: storedThrough, entry: $0) }
   }
 
+  /// Rows more than in `before` that damage cost, at the destination that lost the most.
+  package func damaged(since before: DeliveryLedger) -> UInt64 {
+    entries.reduce(0) { most, entry in
+      let known = before.entries[entry.key]?.damaged ?? entry.value.damaged
+      return max(most, entry.value.damaged - min(known, entry.value.damaged))
+    }
+  }
+
   /// The books of the destination that is furthest behind.
   package var overallBooks: DeliveryBooks {
     let furthestBehind = entries.min { ($0.value.count, $0.key) < ($1.value.count, $1.key) }

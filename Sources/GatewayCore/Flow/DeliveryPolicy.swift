@@ -158,10 +158,9 @@ package enum DeliveryPolicy {
     return "status \(answer.status)" + (said.isEmpty ? "" : ": \(said)")
   }
 
-  /// More than a day means that a clock is wrong, on either side, and is ignored like what lies in the past;
-  /// no platform may silence a cabinet for longer than an hour.
+  /// No platform may silence a cabinet for longer than an hour, and a clock that is wrong, on either side, neither.
   static func wait(seconds: Int64) -> Duration? {
-    seconds > 0 && seconds <= 86_400 ? .seconds(min(seconds, 3600)) : nil
+    seconds > 0 ? .seconds(min(seconds, 3600)) : nil
   }
 
   /// Why a 2xx is no acknowledgement; nil when it is one.
@@ -187,12 +186,16 @@ package enum DeliveryPolicy {
   /// is one all the same.
   private static func isHTML(_ answer: DeliveryAnswer) -> Bool {
     guard !answer.body.isEmpty else { return false }
+    let start = String(decoding: answer.body.prefix(64), as: UTF8.self).lowercased()
+      .drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+    if start.hasPrefix("<!doctype html") { return true }
     if let type = answer.contentType?.split(separator: ";").first {
       let media = String(type).lowercased().filter { $0 != " " && $0 != "\t" }
-      return media == "text/html" || media == "application/xhtml+xml"
+      if media == "text/html" || media == "application/xhtml+xml" { return true }
+      // A portal that answers with the type that was asked for.
+      return media.hasSuffix("json") && start.hasPrefix("<")
     }
-    let start = String(decoding: answer.body.prefix(64), as: UTF8.self).lowercased().drop { $0.isWhitespace }
-    return start.hasPrefix("<!doctype html") || start.hasPrefix("<html")
+    return start.hasPrefix("<html")
   }
 
   /// The beginning of what the platform says, fit for one line of a terminal.

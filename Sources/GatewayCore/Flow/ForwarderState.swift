@@ -67,6 +67,7 @@ package struct ForwarderState: Sendable {
   private var startTime: BootTime?
   /// The configuration's, or less once the platform found a batch too large.
   private var largest: Int
+  private let maximum: Int
   /// Among these rows is one that the platform refuses: halved until it stands alone.
   private var suspects: ClosedRange<UInt64>?
   private var backoff: Backoff
@@ -90,7 +91,8 @@ package struct ForwarderState: Sendable {
     linger = destination.linger
     keepsOrder = destination.format.keepsOrder
     self.startPhase = startPhase
-    largest = destination.maximumReadings
+    maximum = destination.maximumReadings
+    largest = maximum
     backoff = Backoff(
       initial: destination.retryInitial, maximum: destination.retryMaximum, linger: linger)
     budget = BacklogBudget(bitsPerSecond: destination.backfill, linger: linger)
@@ -231,7 +233,10 @@ package struct ForwarderState: Sendable {
       largest = min(largest, max(rows.count / 2, 1))
       restart(lane, at: rows.lowerBound, &actions)
     case .tooLarge:
-      notBefore = now.advanced(by: backoff.next(after: .misconfigured, random: random))
+      // It went aside alone; whether it was the row's fault, others will show.
+      backoff.reset()
+      (largest, suspects) = (maximum, nil)
+      restart(lane, at: rows.lowerBound, &actions)
     case .keep(let trouble, _, let retryAfter):
       if trouble == .overloaded { budget.slowDown() }
       let end = now.advanced(by: backoff.next(after: trouble, retryAfter: retryAfter, random: random))

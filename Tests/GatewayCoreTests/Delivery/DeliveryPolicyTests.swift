@@ -38,6 +38,11 @@ import Testing
     for body in ["<!DOCTYPE html><html>", "\r\n <HTML><body>"] {
       #expect(trouble(judge(200, body: body)) == .misconfigured)
     }
+    // A portal that answers with the type that was asked for, and one that begins with a byte order mark.
+    for body in ["<!DOCTYPE html>", "<!-- x --><html>", "<?xml version='1.0'?><html>", " <html>"] {
+      #expect(trouble(judge(200, type: "application/json", body: body)) == .misconfigured)
+    }
+    #expect(trouble(judge(200, type: "text/plain", body: "\u{FEFF}<!doctype html>")) == .misconfigured)
     #expect(judge(200, type: "text/html", body: "") == .accepted)
     #expect(judge(200, type: "text/plain", body: "<html is what this text is about>") == .accepted)
   }
@@ -97,9 +102,10 @@ import Testing
   }
 
   @Test("fault 42: an absurd Retry-After is ignored")
-  func anAbsurdRetryAfterIsIgnored() {
-    for seconds in [0, -1, -86_400, 86_401, Int64.max, Int64.min] {
-      #expect(wait(judge(503, retryAfter: seconds)) == nil)
+  func anAbsurdRetryAfterIsAnHourAtMost() {
+    for seconds in [0, -1, -86_400, Int64.min] { #expect(wait(judge(503, retryAfter: seconds)) == nil) }
+    for seconds in [86_401, 4_294_967_296, Int64.max] {
+      #expect(wait(judge(503, retryAfter: seconds)) == .seconds(3600))
     }
   }
 

@@ -116,19 +116,15 @@ import Testing
     #expect(state.rowLimit == 5)
   }
 
-  @Test func halvingEndsAtOneRowWhichIsThenHeld() {
+  @Test func halvingEndsAtOneRowAndBatchesAreAsLargeAsBefore() {
     var state = sending()
-    var refused = 0
-    while state.batch(of: .live) != nil, state.phase == .sending {
-      refused += 1
-      _ = state.handle(.judged(.tooLarge, random: 0), at: Self.at(0))
-      if state.batch(of: .live) == nil {
-        _ = state.handle(.drafted(rows: 1...UInt64(state.rowLimit), isComplete: true), at: Self.at(0))
-      }
-    }
-    #expect(refused == 4 && state.rowLimit == 1)
-    #expect(state.phase == .waiting(until: Self.at(15)))
-    #expect(state.handle(.timePassed, at: Self.at(15)) == [.resend(.live)])
+    var sizes: [Int] = []
+    repeat {
+      #expect(state.handle(.judged(.tooLarge, random: 0), at: Self.at(0)) == [.rebuild(.live, from: 1)])
+      sizes.append(state.rowLimit)
+      _ = state.handle(.drafted(rows: 1...UInt64(min(state.rowLimit, 10)), isComplete: true), at: Self.at(0))
+    } while sizes.count < 4
+    #expect(sizes == [5, 2, 1, 1000])
   }
 
   @Test func rowsSettledElsewhereAreNotSentAgain() {
