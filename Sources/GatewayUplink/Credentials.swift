@@ -40,29 +40,35 @@ struct Credentials {
   /// is, for it is compared, not quoted.
   func censored(_ outcome: DeliveryOutcome) -> DeliveryOutcome {
     guard case .answer(var answer) = outcome, !(200...299).contains(answer.status) else { return outcome }
-    for secret in secrets { answer.body = answer.body.replacing(Array(secret.utf8)) }
+    answer.body = answer.body.masked(secrets)
     return .answer(answer)
   }
 }
 
 extension [UInt8] {
-  /// With `***` in place of each `part`.
-  fileprivate func replacing(_ part: [UInt8]) -> [UInt8] {
-    guard let first = part.first, count >= part.count else { return self }
+  /// So much of a secret's beginning gives it away.
+  private static let telling = 8
+
+  /// With `***` in place of each secret: in any case of letters, and where a peer cut it short.
+  func masked(_ secrets: [String]) -> [UInt8] {
+    let secrets = secrets.map { $0.utf8.map(lowered) }
+    let text = map(lowered)
     var result: [UInt8] = []
     var index = 0
     while index < count {
-      if self[index] == first, self[index...].starts(with: part) {
-        result.append(contentsOf: "***".utf8)
-        index += part.count
-      } else {
-        result.append(self[index])
-        index += 1
+      let longest = secrets.reduce(0) { longest, secret in
+        let shared = zip(text[index...], secret).prefix { $0 == $1 }.count
+        return shared > 0 && shared >= Swift.min(secret.count, Self.telling)
+          ? Swift.max(longest, shared) : longest
       }
+      result += longest > 0 ? Array("***".utf8) : [self[index]]
+      index += Swift.max(longest, 1)
     }
     return result
   }
 }
+
+private func lowered(_ byte: UInt8) -> UInt8 { 0x41...0x5A ~= byte ? byte | 0x20 : byte }
 
 /// RFC 4648, section 4, with padding.
 package func base64(_ bytes: [UInt8]) -> String {

@@ -16,16 +16,16 @@ struct PathSecret {
     case .needless, .found: return outcome
     case .failure(let trouble, let cause): return .failure(trouble, cause: censored(cause))
     case .answer(var answer):
-      let body = String(decoding: answer.body, as: UTF8.self)
-      let censored = censored(body)
-      if censored != body { answer.body = Array(censored.utf8) }
+      answer.body = answer.body.masked(shapes)
       return .answer(answer)
     }
   }
 
   private func censored(_ text: String) -> String {
-    text.replacing(secret, with: "***").replacing(percentEncoded(secret), with: "***")
+    String(decoding: Array(text.utf8).masked(shapes), as: UTF8.self)
   }
+
+  private var shapes: [String] { [secret, percentEncoded(secret)] }
 }
 
 extension DestinationConfig {
