@@ -4,6 +4,10 @@ internal import GatewaySystem
 /// Writes the ledger to its two blocks in turn, so that one of them is whole at any instant: the block that
 /// the last success went to is never touched before the other one is durable.
 struct LedgerWriter: ~Copyable {
+  /// Ids that the medium's ledger is ahead by: as many segments may be begun or packed before it is written again. An id
+  /// that was used twice would bring back what a cut has left of the first one.
+  private static let spareSegments: UInt64 = 1024
+
   private let device: any BlockDevice
   private let offsets: [Int]
   private var place: Int
@@ -27,6 +31,7 @@ struct LedgerWriter: ~Copyable {
     var block = block
     generation += 1
     block.generation = generation
+    block.nextSegment += Self.spareSegments
     block.ledger = LedgerBlock.fitting(block.ledger, after: durable)
     pending = block.ledger
     buffer.removeAll()

@@ -123,6 +123,14 @@ import Testing
     #expect(read.rows == Array(1..<to.firstSeq) + Array(to.lastSeq + 1...60))
   }
 
+  @Test func idsOfSegmentsThatNoLedgerKnowsAreNotUsedAgain() throws {
+    let store = try filled(commits: 30)
+    let used = store.writer.withLock { $0.nextSegment }
+    // Whatever was begun since the ledger was written, and of which a cut has left something.
+    let again = try openSmall(MemoryDevice(device.medium), boot: bootB)
+    #expect(again.writer.withLock { $0.nextSegment } > used + 1000)
+  }
+
   /// Nothing is left of a segment but its first commit, and in another slot its description, alone.
   @Test func theLastCommitOfASegmentIsFoundWhereItLies() throws {
     let store = try filled(commits: 30, slots: 5)
