@@ -28,7 +28,7 @@ struct Recovery {
     // there is shown by it, but not on the medium. So what decides is read from there; of older segments that is
     // where they begin, since all that counts in them was durable before the next one was begun.
     let isSynchronized = if case .success = device.synchronize() { true } else { false }
-    device.dropCache(0..<StoreFormat.block)
+    device.dropCache(0..<max(device.size, StoreFormat.block))
     superblock = try Self.readSuperblock(device)
     layout = StoreLayout(slotSize: superblock?.slotSize ?? slotSize)
     device.dropCache(0..<layout.headSize)
