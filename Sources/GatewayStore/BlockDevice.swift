@@ -17,9 +17,9 @@ package protocol BlockDevice: AnyObject, Sendable {
   var isDeleted: Bool { get }
   /// Gives back what was set aside beyond the size, if that is more than `length` bytes.
   func giveBack(beyond length: Int)
-  /// Makes later reads of `range` come from the medium: after a failed fdatasync the page cache shows bytes that
-  /// never reached it.
-  func dropCache(_ range: Range<Int>)
+  /// Makes later reads come from the medium: after a failed fdatasync the page cache shows bytes that never
+  /// reached it.
+  func dropCache()
 }
 
 /// The file itself.
@@ -69,9 +69,7 @@ final class StoreFile: BlockDevice {
     _ = ftruncate(descriptor.number, status.st_size)
   }
 
-  func dropCache(_ range: Range<Int>) {
-    _ = posix_fadvise(descriptor.number, off_t(range.lowerBound), off_t(range.count), POSIX_FADV_DONTNEED)
-  }
+  func dropCache() { _ = posix_fadvise(descriptor.number, 0, 0, POSIX_FADV_DONTNEED) }
 }
 
 extension BlockDevice {

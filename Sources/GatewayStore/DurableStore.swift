@@ -132,15 +132,16 @@ package final class DurableStore: Sendable {
     self.capacity = capacity
     layout = recovery.layout
     slotLimit = layout.slots(inCapacity: capacity)
+    let found = recovery.reconciledLedger(for: destinations, on: device)
+    lostBeforeStart = recovery.ledger.map { found.damaged(since: $0.ledger) } ?? 0
+    var notes = notes
+    if lostBeforeStart > 0 {
+      notes.append(
+        "\(lostBeforeStart) rows that were stored are destroyed on the medium and count as damaged")
+    }
     var preparation = Preparation(device: device, recovery: recovery, notes: notes + recovery.notes)
     try preparation.makeRoom(slots: StoreLayout.leastSlots)
     var ledger = LedgerWriter(device: device, recovery: recovery)
-    let found = recovery.reconciledLedger(for: destinations, on: device)
-    lostBeforeStart = recovery.ledger.map { found.damaged(since: $0.ledger) } ?? 0
-    if lostBeforeStart > 0 {
-      preparation.note(
-        "\(lostBeforeStart) rows that were stored are destroyed on the medium and count as damaged")
-    }
     let start = preparation.begin(
       with: found,
       proven: recovery.provenStream(boot: boot, mark: mark.read()), boot: boot, writer: &ledger)

@@ -53,7 +53,7 @@ package final class MemoryMedium: BlockDevice {
 
   package func synchronize() -> Result<Void, Errno> { .success(()) }
   package func reserve(_ length: Int) -> Result<Void, Errno> { .success(()) }
-  package func dropCache(_ range: Range<Int>) {}
+  package func dropCache() {}
 }
 
 extension DurableStore {

@@ -52,8 +52,6 @@ struct Preparation {
     var isDurable: Bool
   }
 
-  mutating func note(_ sentence: String) { notes.append(sentence) }
-
   /// Puts the new life on record before its first row: only then may the stream go on, because a ledger that
   /// still says "closed in order" would vouch for a log that has grown and been cut since.
   mutating func begin(

@@ -25,20 +25,17 @@ struct Recovery {
   /// Throws only `newer`.
   init(device: any BlockDevice, slotSize: Int) throws(StoreError) {
     // What an earlier life of the daemon wrote but never synchronised is only in the page cache; what failed
-    // there is shown by it, but not on the medium. So what decides is read from there; of older segments that is
-    // where they begin, since all that counts in them was durable before the next one was begun.
+    // there is shown by it, but not on the medium.
     let isSynchronized = if case .success = device.synchronize() { true } else { false }
-    device.dropCache(0..<max(device.size, StoreFormat.block))
+    device.dropCache()
     superblock = try Self.readSuperblock(device)
     layout = StoreLayout(slotSize: superblock?.slotSize ?? slotSize)
-    device.dropCache(0..<layout.headSize)
     map = SegmentMap(segments: [], slots: 0)
     readLedger(device)
     let (segments, damaged) = try readSlots(device)
     map = SegmentMap(segments: segments, slots: layout.slots(inFileOf: device.size))
     for slot in unreadable { map.setAsideUnreadable(slot) }
     if let segment = map.segments.last {
-      device.dropCache(layout.range(ofSlot: segment.slot))
       var scan = SegmentScan(device: device, layout: layout, slot: segment.slot)
       // The whole slot is searched, to its end: no intact record of this segment lies behind `newest.end`, so
       // none can rise from the dead once the blocks in front of it are written again. (The writer has one
@@ -162,7 +159,6 @@ struct Recovery {
     var doubtful: [DoubtfulSlot] = []
     for slot in 0..<layout.slots(inFileOf: device.size) {
       let start = layout.offset(ofSlot: slot)
-      device.dropCache(start..<start + layout.slotSize / 64)
       let read = Self.readBlock(device, at: start, SegmentHeader.read)
       var header: SegmentHeader?
       switch read ?? .damaged {
@@ -175,7 +171,6 @@ struct Recovery {
         segments.append(SegmentMap.Segment(header: header, slot: slot, bytes: layout.slotSize))
         continue
       }
-      device.dropCache(layout.range(ofSlot: slot))
       var scan = SegmentScan(device: device, layout: layout, slot: slot)
       doubtful.append(DoubtfulSlot(slot: slot, header: header, traces: scan.traces()))
       if read == nil || scan.hadReadErrors {

@@ -79,8 +79,6 @@ struct StoreLayout: Equatable, Sendable {
 
   func offset(ofSlot slot: Int) -> Int { headSize + slot * slotSize }
 
-  func range(ofSlot slot: Int) -> Range<Int> { offset(ofSlot: slot)..<offset(ofSlot: slot + 1) }
-
   /// Slots that a file of `bytes` holds, a torn last one included.
   func slots(inFileOf bytes: Int) -> Int { max(0, (bytes - headSize + slotSize - 1) / slotSize) }
 

@@ -108,8 +108,11 @@ package struct Outbox: ~Copyable {
       refused = some
     default: break
     }
-    if takesOthers { refusedInARow = 0 }
     for refusal in refused {
+      if !takesOthers && refusedInARow >= Self.mostRefused {
+        let cause = "it refuses every row, the last one with \(refusal.cause)"
+        return .keep(.misconfigured, cause: cause, retryAfter: nil)
+      }
       if let trouble = keepAside(refusal) { return .keep(.misconfigured, cause: trouble, retryAfter: nil) }
     }
     if takesOthers { refusedInARow = 0 }
@@ -123,9 +126,6 @@ package struct Outbox: ~Copyable {
 
   /// Puts a row into quarantine; what is wrong where that cannot be done.
   private mutating func keepAside(_ refusal: RowRefusal) -> String? {
-    guard refusedInARow < Self.mostRefused else {
-      return "it refuses every row, the last one with \(refusal.cause)"
-    }
     if case .commit(let commit) = queue.read(at: refusal.seq),
       let catalogue = queue.catalogue(commit.catalogueID),
       let row = QuarantinedRow(refusal, in: commit, catalogue)

@@ -28,7 +28,7 @@ final class CountedFile: BlockDevice {
 
   func reserve(_ length: Int) -> Result<Void, Errno> { .success(()) }
 
-  func dropCache(_ range: Range<Int>) {}
+  func dropCache() {}
 
   /// Puts all of it on the medium.
   func flush() { _ = descriptor.synchronizeData() }

@@ -32,7 +32,7 @@ import Testing
       fault.withLock { $0 }.map { .failure(Errno(code: $0)) } ?? .success(())
     }
     func reserve(_ length: Int) -> Result<Void, Errno> { .success(()) }
-    func dropCache(_ range: Range<Int>) {}
+    func dropCache() {}
   }
 
   private static let point = PointDescription(

@@ -86,10 +86,7 @@ final class MemoryDevice: BlockDevice, @unchecked Sendable {
     length > room ?? .max ? .failure(Errno(code: ENOSPC)) : .success(())
   }
 
-  func dropCache(_ range: Range<Int>) {
-    // What grew the file and never arrived reads as zeros.
-    for place in range.clamped(to: cache.indices) { cache[place] = place < medium.count ? medium[place] : 0 }
-  }
+  func dropCache() { cache = medium }
 
   private func growMedium() {
     if medium.count < cache.count { medium += [UInt8](repeating: 0, count: cache.count - medium.count) }
