@@ -5,6 +5,7 @@ CutDisk: `content` is the device; between `mount()` and `unmount()` the kernel o
 """
 
 import ctypes
+import fcntl
 import mmap
 import os
 import struct
@@ -65,6 +66,27 @@ def unmount(directory):
     def is_unmounted():
         return LIBC.umount2(directory.encode(), 0) == 0
     eventually(f"{directory} to be unmounted ({os.strerror(ctypes.get_errno())})", is_unmounted)
+
+
+def extents(path):
+    """Where a file lies on its device: [(offset in the file, offset on the device, length)], in the file's order.
+    Linux, Documentation/filesystems/fiemap.rst."""
+    count, head, extent = 256, struct.Struct("<QQIIII"), struct.Struct("<QQQ16xI12x")
+    with open(path, "rb") as file:
+        request = bytearray(head.pack(0, (1 << 64) - 1, 0, 0, count, 0) + bytes(count * extent.size))
+        fcntl.ioctl(file, 0xC020660B, request)
+    found = head.unpack_from(request)[3]
+    if found == count:
+        raise OSError(f"{path} lies in more than {count} pieces")
+    return [extent.unpack_from(request, head.size + place * extent.size)[:3] for place in range(found)]
+
+
+def punch(file, offset, length):
+    """Gives the room of a part of a file back; it stays as long as it is."""
+    keep_size, punch_hole = 1, 2
+    offset, length = ctypes.c_longlong(offset), ctypes.c_longlong(length)
+    if LIBC.fallocate(file.fileno(), keep_size | punch_hole, offset, length) != 0:
+        raise OSError(ctypes.get_errno(), "cannot punch a hole")
 
 
 class LoggedDisk:

@@ -4,9 +4,10 @@
 before the cut, and as possibly delivered or evicted if anything written before the cut could know of it.
 """
 
+import os
 from dataclasses import dataclass, field
 
-from device import end_of_inodes
+from device import end_of_inodes, extents
 from rows import MASK, size, union
 from writelog import BLOCK, WriteLog
 
@@ -44,6 +45,9 @@ class Recording:
         #: How many starts behind cuts came before.
         self.depth = 0
         end = disk.position()
+        # It may grow, but a part of it never moves.
+        store = disk.mounted + "/state/store-v1"
+        pieces = extents(store) if os.path.exists(store) else []
         disk.close()
         self.log = log = WriteLog(disk.log, alignment)
         self.end = log.entries_ended(end)
@@ -51,7 +55,7 @@ class Recording:
         self.received = [(log.entries_begun(position), stream, last) for position, stream, _, last in platform.received]
         self.answered = [(log.entries_ended(position), stream, (first, last))
                          for position, stream, first, last in platform.answered]
-        self.commits = log.commits(base, self.end)
+        self.commits = log.commits(base, self.end, pieces)
         with open(disk.base, "rb") as file:
             content = bytearray(base)
             log.apply(content, 0, len(log.entries))

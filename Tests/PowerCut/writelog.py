@@ -124,17 +124,18 @@ class WriteLog:
             if kind:
                 yield kind, entry.offset + place
 
-    def commits(self, base, end):
+    def commits(self, base, end, pieces):
         """Every commit with rows that the first `end` entries hold: (number of the entry that its header is in,
-        Commit). It may be spread over several writes, so it is read when they are flushed."""
+        Commit). It may be spread over several writes, with a flush of the journal between them, so it is looked for
+        at each flush until it is whole. `pieces`: where the store lies, see `device.extents`."""
         content, found, begun = bytearray(base), [], {}
         for number, entry in enumerate(self.entries[:end]):
             if entry.length:
                 content[entry.offset:entry.offset + entry.length] = self.data(entry)
                 begun.update((offset, number) for kind, offset in self.blocks(number) if kind in RECORDS.values())
             if entry.flags & FLUSH or number == end - 1:
-                found += [(at, commit) for offset, at in begun.items() if (commit := read_commit(content, offset))]
-                begun.clear()
+                whole = {offset: commit for offset in begun if (commit := read_commit(content, offset, pieces))}
+                found += [(begun.pop(offset), commit) for offset, commit in whole.items()]
         return found
 
     def counts(self, start, end):
@@ -143,12 +144,24 @@ class WriteLog:
         return sum(entry.length for entry in part if entry.data), sum(1 for entry in part if entry.flags & FLUSH)
 
 
-def read_commit(content, offset):
+def read(content, offset, length, pieces):
+    """`length` bytes of a file from where `offset` of the device is: a file may lie in several pieces."""
+    data = bytearray()
+    at = next((start + offset - place for start, place, size in pieces if place <= offset < place + size), None)
+    for start, place, size in pieces:
+        if at is not None and start <= at < start + size:
+            part = content[place + at - start:place + min(size, at - start + length - len(data))]
+            data, at = data + part, at + len(part)
+    return data
+
+
+def read_commit(content, offset, pieces):
     _, crc, kind, length, _, first, stream, _, _, rows, catalogue = RECORD.unpack_from(content, offset)
-    end = offset + RECORD.size + length
-    if rows == 0 or end > len(content) or crc32c(content[offset + 8:end]) != crc:
+    end = RECORD.size + length
+    record = read(content, offset, end, pieces) if rows else b""
+    if len(record) < end or crc32c(record[8:]) != crc:
         return None
-    kind, payload = RECORDS[kind & 255], bytes(content[end - length:end])
+    kind, payload = RECORDS[kind & 255], bytes(record[RECORD.size:])
     decoded, _ = decode(payload, rows)
     heavy = {first + place: row[0] for place, row in enumerate(decoded) if row[0] != 1}
     return Commit(kind, f"{stream:016x}", first, rows, crc32c(payload), digest(decoded, first, catalogue), heavy,
