@@ -25,7 +25,8 @@ struct Recovery {
   /// Throws only `newer`.
   init(device: any BlockDevice, slotSize: Int) throws(StoreError) {
     // What an earlier life of the daemon wrote but never synchronised is only in the page cache; what failed
-    // there is shown by it, but not on the medium.
+    // there is shown by it, but not on the medium. All of it goes: of a range the kernel keeps what lies in a larger
+    // folio (ext4 since Linux 6.16).
     let isSynchronized = if case .success = device.synchronize() { true } else { false }
     device.dropCache()
     superblock = try Self.readSuperblock(device)

@@ -36,7 +36,8 @@ struct DoubtfulSlot {
   }
 
   /// The newest segment of each slot; none of those in `known`. A block may have been written to a wrong place: so a
-  /// segment is where most of it is, and one block alone makes none where there is something else.
+  /// segment is where most of it is, and one block alone makes none where there is something else; nor do descriptions
+  /// alone, of which nothing can be read.
   ///
   /// A torn header leaves the records of the slot's earlier use behind it: they come back as what they were, and the
   /// ledger, which was durable before the slot was taken, says that nobody needs them.
@@ -45,7 +46,8 @@ struct DoubtfulSlot {
   ) -> [(slot: DoubtfulSlot, header: SegmentHeader)] {
     var owners: [UInt64: (slot: Int, blocks: Int)] = [:]
     for slot in slots {
-      for (id, trace) in slot.traces where !known.contains(id) && trace.blocks > owners[id]?.blocks ?? 0 {
+      for (id, trace) in slot.traces
+      where !known.contains(id) && trace.header != nil && trace.blocks > owners[id]?.blocks ?? 0 {
         owners[id] = (slot.slot, trace.blocks)
       }
     }

@@ -59,9 +59,9 @@ extension DurableStore {
   /// An append tries this many slots before it gives up; a later one goes on with those that failed least, so
   /// that all get their turn without the caller being held for as long as all of them take to fail.
   private static let attempts = 4
-  /// How often acknowledgements are put on record: a small cabinet writes one block a second, this adds a fifth.
+  /// How often acknowledgements are put on record: a small cabinet writes one block a second, this adds a fifteenth.
   /// After a power cut so much is sent again, and known by its numbers.
-  private static let ledgerPeriod = Duration.seconds(5)
+  private static let ledgerPeriod = Duration.seconds(15)
 
   /// Whether the next append begins a segment or must otherwise bring all the state that a replay needs, if
   /// its payload is at most `bytes` long.

@@ -41,7 +41,7 @@ import Testing
     expectBalance(store)
   }
 
-  @Test func acknowledgementsReachTheMediumWithACommitEveryFiveSeconds() throws {
+  @Test func acknowledgementsReachTheMediumWithACommitEveryFifteenSeconds() throws {
     let store = try openSmall(device)
     try store.append(rows: 10, at: 100)
     let before = device.synchronizations
@@ -51,11 +51,11 @@ import Testing
     try store.append(rows: 1, at: 102)
     #expect(device.synchronizations == before + 2)
     #expect(try openSmall(MemoryDevice(device.medium)).queue(for: "p").settledThrough == 10)
-    try store.append(rows: 1, at: 106)
+    try store.append(rows: 1, at: 116)
     #expect(device.synchronizations == before + 3)
     #expect(try openSmall(MemoryDevice(device.medium)).queue(for: "p").settledThrough == 20)
     store.queue(for: "p").acknowledge(21...22, as: .delivered)
-    store.writeLedgerIfDue(at: Timestamp(microseconds: 112_000_000))
+    store.writeLedgerIfDue(at: Timestamp(microseconds: 132_000_000))
     #expect(try openSmall(MemoryDevice(device.medium)).queue(for: "p").settledThrough == 22)
   }
 

@@ -131,6 +131,27 @@ import Testing
     #expect(again.writer.withLock { $0.nextSegment } > used + 1000)
   }
 
+  /// Nothing is left of a segment but its first commit, and in another slot its description, alone.
+  @Test func theLastCommitOfASegmentIsFoundWhereItLies() throws {
+    let store = try filled(commits: 30, slots: 5)
+    let places = store.shared.withLock { shared in
+      shared.map.segments.indices.map { shared.map.place(at: $0, storedThrough: shared.ledger.storedThrough) }
+    }
+    let (other, hit) = (places[0].segment, places[1].segment)
+    let (from, to) = (slot0 + other.slot * smallSlot, slot0 + hit.slot * smallSlot)
+    for place in 4096..<8192 {
+      let (first, second) = (device.medium[from + place], device.medium[to + place])
+      device.damage(from + place..<from + place + 1) { _ in second }
+      device.damage(to + place..<to + place + 1) { _ in first }
+    }
+    device.damage(to..<to + 4096) { _ in 0 }
+    device.damage(to + 3 * 4096..<to + smallSlot) { _ in 0 }
+    let again = try openSmall(device, slots: 5, boot: bootB)
+    let rows = readAll(again.queue(for: "p")).rows
+    #expect(rows.contains(hit.firstSeq) && rows.contains(hit.firstSeq + 9))
+    #expect(!rows.contains(hit.firstSeq + 10))
+  }
+
   @Test func aKilledDaemonGoesOnUnderItsStreamAndInItsSegment() throws {
     var streams: Set<StreamID> = []
     for _ in 0..<20 {
