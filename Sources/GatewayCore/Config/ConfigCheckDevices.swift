@@ -140,10 +140,11 @@ extension ConfigCheck {
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
     let attribute = keys.take("attribute")
-    keys.finish()
-    let point = PointConfig(
+    var point = PointConfig(
       name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
       functions: sampling.functions)
+    point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
+    keys.finish()
     checkAttribute(attribute, point)
     return point
   }
@@ -188,7 +189,7 @@ extension ConfigCheck {
   }
 
   private static var kind: ScalarForm<PointKind> {
-    .word([("gauge", .gauge), ("counter", .counter), ("state", .state)])
+    .word([("gauge", .gauge), ("counter", .counter), ("state", .state), ("direction", .direction)])
   }
 
   /// UN/CEFACT Recommendation 20: three capitals or digits at most. Which codes exist is not checked.

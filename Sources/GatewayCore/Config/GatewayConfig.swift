@@ -198,6 +198,7 @@ package struct PointConfig: Equatable, Sendable {
   package var every: Duration
   package var window: Window
   package var functions: WindowFunctions
+  package var treatment = PointTreatment()
 
   package init(
     name: String, place: PointPlace, unit: String? = nil, kind: PointKind = .gauge,

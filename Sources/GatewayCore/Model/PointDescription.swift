@@ -23,6 +23,10 @@ package enum PointKind: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case gauge = 0
   case counter = 1
   case state = 2
+  /// Degrees of a circle: its mean is that of the vectors.
+  case direction = 3
+  /// An alarm of a point: it is raised and cleared.
+  case alarm = 4
 }
 
 /// Whether a point's readings leave one by one or as statistics of wall-clock-aligned windows.

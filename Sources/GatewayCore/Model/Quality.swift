@@ -53,6 +53,27 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case edgesLost = 43
   /// What earlier runs counted is not known while the disk is away: the total is too low.
   case totalIncomplete = 44
+  // What the tests of `qc:` found (QARTOD, Manual for Real-Time Quality Control).
+  /// Outside what the sensor can measure.
+  case outOfRange = 64
+  /// Outside what is expected here.
+  case suspectRange = 65
+  /// It changed faster than what is measured can.
+  case rateOfChange = 66
+  /// It stands out from the readings before and behind it.
+  case spike = 67
+  /// It has hardly moved for long.
+  case flatLine = 68
+  /// It varies less than it should.
+  case attenuated = 69
+  /// The meter went back: it was reset, and what it counted since the last reading is not all known.
+  case counterReset = 72
+  /// The meter jumped by more than it can count: it was replaced.
+  case meterReplaced = 73
+  /// Longer without a reading than it takes the meter to wrap: it may have wrapped more than once.
+  case counterGap = 74
+  /// An input of the formula is missing or bad.
+  case badInput = 80
 
   /// Takes the exception code of a Modbus answer.
   package init(modbusException code: UInt8) {
@@ -87,6 +108,16 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
     case .eventStorm: "event-storm"
     case .edgesLost: "edges-lost"
     case .totalIncomplete: "total-incomplete"
+    case .outOfRange: "out-of-range"
+    case .suspectRange: "suspect-range"
+    case .rateOfChange: "rate-of-change"
+    case .spike: "spike"
+    case .flatLine: "flat-line"
+    case .attenuated: "attenuated"
+    case .counterReset: "counter-reset"
+    case .meterReplaced: "meter-replaced"
+    case .counterGap: "counter-gap"
+    case .badInput: "bad-input"
     }
   }
 }
@@ -95,11 +126,14 @@ package enum QualityReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 package enum TimeQuality: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case synced = 0
   case unsynced = 1
+  /// Bounded by what came before and after a boot that never knew the time.
+  case estimated = 2
 
   package var word: StaticString {
     switch self {
     case .synced: "synced"
     case .unsynced: "unsynced"
+    case .estimated: "estimated"
     }
   }
 }
