@@ -21,7 +21,7 @@ package final class Catalogue: Sendable, Equatable {
   package static func == (left: Catalogue, right: Catalogue) -> Bool { left.points == right.points }
 
   // Format 1: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
-  // u8 kind; u32 window seconds (0: raw); u8 functions. Little-endian.
+  // u8 kind; u32 window seconds (0: raw); u8 functions; where kind is alarm: u8 length, alarm. Little-endian.
   private static let version: UInt8 = 1
 
   private static func encode(_ points: [PointDescription]) -> [UInt8] {
@@ -37,6 +37,7 @@ package final class Catalogue: Sendable, Equatable {
       case .tumbling(let seconds): buffer.append(fixed: seconds)
       }
       buffer.append(point.functions.rawValue)
+      if point.kind == .alarm { append(point.alarm ?? "", to: &buffer) }
     }
     return buffer.copyBytes()
   }
@@ -59,11 +60,16 @@ package final class Catalogue: Sendable, Equatable {
         let kind = reader.byte().flatMap(PointKind.init),
         let seconds = reader.fixed(UInt32.self), let functions = reader.byte()
       else { return nil }
+      var alarm: String?
+      if kind == .alarm {
+        guard let name = reader.text() else { return nil }
+        alarm = name
+      }
       points.append(
         PointDescription(
           name: name, unit: unit.isEmpty ? nil : unit, kind: kind,
           window: seconds == 0 ? .raw : .tumbling(seconds: seconds),
-          functions: WindowFunctions(rawValue: functions)))
+          functions: WindowFunctions(rawValue: functions), alarm: alarm))
     }
     return reader.isAtEnd ? points : nil
   }

@@ -154,6 +154,7 @@ struct AttributePlan {
       case .max: return .double(summary.max)
       case .sum: return .double(summary.sum)
       }
+    case .alarm: return nil
     }
   }
 

@@ -72,6 +72,14 @@ package final class NativeJSON: BatchFormat {
       JSONWriter.append(value: value, to: &buffer)
     case .window(let summary):
       Self.append(summary, fragments.functions(row.point), to: &buffer)
+    case .alarm(let event):
+      fragments.appendAlarm(row.point, to: &buffer)
+      buffer.append(event.word)
+      buffer.append("\"")
+      if let value = event.value {
+        buffer.append(",\"value\":")
+        JSONWriter.append(value: value, to: &buffer)
+      }
     }
     if row.quality == .good && row.timeQuality == .synced {
       fragments.appendUnitAndGood(row.point, to: &buffer)
@@ -130,13 +138,14 @@ package final class NativeJSON: BatchFormat {
 }
 
 /// What is the same in every row of a point, formatted once: `,"point":"…","time":"` and then
-/// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it.
+/// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it; of an alarm `,"alarm":"…","state":"`.
 struct PointFragments: ~Copyable {
   private struct Place {
     var start: Int
     var nameEnd: Int
     var unitEnd: Int
     var end: Int
+    var alarmEnd: Int
     var functions: WindowFunctions
   }
 
@@ -159,8 +168,15 @@ struct PointFragments: ~Copyable {
       }
       let unitEnd = text.count
       text.append(",\"quality\":\"good\"}")
+      let end = text.count
+      if let alarm = point.alarm {
+        text.append(",\"alarm\":")
+        JSONWriter.append(string: alarm, to: &text)
+        text.append(",\"state\":\"")
+      }
       let place = Place(
-        start: start, nameEnd: nameEnd, unitEnd: unitEnd, end: text.count, functions: point.functions)
+        start: start, nameEnd: nameEnd, unitEnd: unitEnd, end: end, alarmEnd: text.count,
+        functions: point.functions)
       places.initializeElement(at: index, to: place)
       longest = max(longest, text.count - start)
     }
@@ -186,6 +202,11 @@ struct PointFragments: ~Copyable {
   borrowing func appendUnitAndGood(_ point: PointIndex, to buffer: inout ByteBuffer) {
     let place = places[Int(point)]
     append(place.nameEnd, place.end, to: &buffer)
+  }
+
+  borrowing func appendAlarm(_ point: PointIndex, to buffer: inout ByteBuffer) {
+    let place = places[Int(point)]
+    append(place.end, place.alarmEnd, to: &buffer)
   }
 
   @inline(__always)

@@ -82,7 +82,7 @@ package final class SensorThings: BatchFormat {
   private func hindrance(_ point: PointDescription) -> String {
     let advice = "run gatewayctl provision \(destination)"
     if case .failure(let flaw) = book { return "\(flaw.text): \(advice)" }
-    return "point \"\(point.name)\" (\(UnitNames.code(point.unit))) has no Datastream: \(advice)"
+    return "point \"\(point.datastreamName)\" (\(UnitNames.code(point.unit))) has no Datastream: \(advice)"
   }
 
   private func group(
@@ -151,6 +151,7 @@ extension Row {
     switch body {
     case .reading(let value): value != nil
     case .window(let summary): summary.count > 0
+    case .alarm: true
     }
   }
 }

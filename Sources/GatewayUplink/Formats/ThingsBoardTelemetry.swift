@@ -5,7 +5,7 @@ package import GatewayCore
 /// devices, and costs a request for each device in it, however their rows alternate.
 ///
 /// A reading is `NAME`, a window `NAME_mean`, `NAME_min` …; each row has `NAME_quality`, and `NAME_reason` where that is not
-/// good. ThingsBoard keeps one value of a key for each millisecond: what comes again changes nothing.
+/// good; an alarm of the name A is `NAME_alarm_A`, true while it is raised, and `NAME_alarm_A_value`. ThingsBoard keeps one value of a key for each millisecond: what comes again changes nothing.
 package final class ThingsBoardTelemetry: BatchFormat {
   private let config: ThingsBoardConfig
   package var stream = StreamID(bits: 0)
@@ -37,7 +37,9 @@ package final class ThingsBoardTelemetry: BatchFormat {
       let name = SplitName(point.name)
       return PointText(
         device: config.hasDevices ? name.device : "",
-        key: Self.escaped(config.hasDevices ? name.point : point.name), functions: point.functions)
+        key: Self.escaped(
+          (config.hasDevices ? name.point : point.name) + (point.alarm.map { "_alarm_\($0)" } ?? "")),
+        functions: point.functions)
     }
     longestPoint = points.map(\.key.utf8.count).max() ?? 0
   }
@@ -66,6 +68,10 @@ package final class ThingsBoardTelemetry: BatchFormat {
       if let value { append(point.key, "", value, to: &buffer) }
     case .window(let summary):
       append(summary, point, to: &buffer)
+    case .alarm(let event):
+      appendKey(point.key, "", to: &buffer)
+      buffer.append(event.isRaised ? "true," : "false,")
+      if let value = event.value { append(point.key, "value", value, to: &buffer) }
     }
     append(row.quality, row.reason, point.key, to: &buffer)
     buffer.append("}}")

@@ -30,6 +30,7 @@ struct ObservationText {
     case .reading(nil): buffer.append("null")
     case .reading(let value?): JSONWriter.append(value: value, to: &buffer)
     case .window(let summary): Self.append(main, of: summary, to: &buffer)
+    case .alarm(let event): buffer.append(event.isRaised ? "true" : "false")
     }
     if row.quality != .good { Self.append(row.quality, row.reason, to: &buffer) }
     buffer.append(",{\"recordId\":\"")
@@ -43,6 +44,15 @@ struct ObservationText {
       buffer.append("\"")
     }
     if case .window(let summary) = row.body { Self.append(summary, point.functions, main, to: &buffer) }
+    if case .alarm(let event) = row.body {
+      buffer.append(",\"state\":\"")
+      buffer.append(event.word)
+      buffer.append("\"")
+      if let value = event.value {
+        buffer.append(",\"value\":")
+        JSONWriter.append(value: value, to: &buffer)
+      }
+    }
     buffer.append("}]")
   }
 
