@@ -15,6 +15,7 @@ extension ConfigCheck {
     }
     reportRepeated(names, "the devices")
     checkCount(of: devices, nodes)
+    TreatmentCheck(log: log).checkAlarms(of: devices, nodes)
     reportMixedTalk(devices, nodes)
     reportSharedLines(devices, nodes)
     return devices

@@ -6,6 +6,7 @@ struct TreatmentCheck {
   func treatment(_ keys: inout MappingReader, of point: PointConfig) -> PointTreatment {
     var treatment = PointTreatment()
     privacy(&keys, point.window, &treatment)
+    treatment.alarms = alarms(&keys)
     return treatment
   }
 }

@@ -22,7 +22,7 @@ package final class Catalogue: Sendable, Equatable {
 
   // Format 2: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
   // u8 kind; u32 window seconds (0: raw); u32 seconds from row to row; u32 functions. Little-endian.
-  // Format 1 has u8 functions and all windows tumbling.
+  // Where kind is alarm: u8 length, alarm. Format 1 has u8 functions and all windows tumbling.
   private static let version: UInt8 = 2
 
   private static func encode(_ points: [PointDescription]) -> [UInt8] {
@@ -36,6 +36,7 @@ package final class Catalogue: Sendable, Equatable {
       buffer.append(fixed: UInt32(point.window.length / 1_000_000))
       buffer.append(fixed: UInt32(point.window.step / 1_000_000))
       buffer.append(fixed: point.functions.rawValue)
+      if point.kind == .alarm { append(point.alarm ?? "", to: &buffer) }
     }
     return buffer.copyBytes()
   }
@@ -78,7 +79,13 @@ package final class Catalogue: Sendable, Equatable {
       if step < seconds { window = .sliding(seconds: seconds, slide: step) }
       functions = WindowFunctions(rawValue: bits)
     }
+    var alarm: String?
+    if kind == .alarm {
+      guard let name = reader.text() else { return nil }
+      alarm = name
+    }
     return PointDescription(
-      name: name, unit: unit.isEmpty ? nil : unit, kind: kind, window: window, functions: functions)
+      name: name, unit: unit.isEmpty ? nil : unit, kind: kind, window: window, functions: functions,
+      alarm: alarm)
   }
 }

@@ -1,5 +1,5 @@
 // The contract's `gatewayctl status --json`: written by the daemon, read back by `gatewayctl`. The order of the
-// keys is the contract's; its extensions (`now`, `reason`, `damaged`, `thinned`, `fault`, the books of each destination,
+// keys is the contract's; its extensions (`alarms`, `now`, `reason`, `damaged`, `thinned`, `fault`, the books of each destination,
 // `retryIn`, a bus's `utilisation` and `planned`) stand behind its own keys. The reader takes what it knows and ignores the rest, so that programs of
 // different versions understand each other.
 
@@ -25,6 +25,7 @@ extension StatusSnapshot {
     object.member("accounting", to: &buffer) { accounting.appendJSON(to: &$0) }
     object.member("store", to: &buffer) { store.appendJSON(to: &$0) }
     object.member("destinations", destinations, to: &buffer) { $0.appendJSON(to: &$1) }
+    object.member("alarms", alarms, to: &buffer) { $0.appendJSON(to: &$1) }
     object.end(&buffer)
   }
 

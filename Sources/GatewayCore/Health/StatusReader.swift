@@ -16,7 +16,8 @@ extension StatusSnapshot {
       points: json["points"]?.array?.compactMap { Point(json: $0) } ?? [],
       accounting: Accounting(json: json["accounting"] ?? .null),
       store: Store(json: json["store"] ?? .null),
-      destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [])
+      destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [],
+      alarms: json["alarms"]?.array?.compactMap(AlarmReport.init(json:)) ?? [])
   }
 }
 

@@ -166,11 +166,12 @@ package struct StatusSnapshot: Equatable, Sendable {
   package var accounting: Accounting
   package var store: Store
   package var destinations: [Destination]
+  package var alarms: [AlarmReport]
 
   package init(
     id: String, version: String, state: State, reasons: [String], uptime: Double, pid: Int32,
     clockIsSynchronized: Bool, now: Timestamp, buses: [Bus], devices: [Device], points: [Point],
-    accounting: Accounting, store: Store, destinations: [Destination]
+    accounting: Accounting, store: Store, destinations: [Destination], alarms: [AlarmReport] = []
   ) {
     self.id = id
     self.version = version
@@ -186,5 +187,6 @@ package struct StatusSnapshot: Equatable, Sendable {
     self.accounting = accounting
     self.store = store
     self.destinations = destinations
+    self.alarms = alarms
   }
 }

@@ -3,7 +3,7 @@ internal import GatewayCore
 /// The members of a reading in the native batch (the contract's table), with what may stand beside what.
 enum RowKey: UInt32, CaseIterable {
   case seq, point, time, value, window, mean, min, max, last, count, sum, stddev, bad, partial, unit, quality
-  case reason, timeQuality
+  case reason, timeQuality, alarm, state
 
   var bit: RowKeys { RowKeys(rawValue: 1 << rawValue) }
 
@@ -24,7 +24,14 @@ enum RowKey: UInt32, CaseIterable {
     case 4:
       matches("time")
         ? .time : matches("unit") ? .unit : matches("mean") ? .mean : matches("last") ? .last : nil
-    case 5: matches("point") ? .point : matches("value") ? .value : matches("count") ? .count : nil
+    case 5:
+      matches("point")
+        ? .point
+        : matches("value")
+          ? .value
+          : matches("count")
+            ? .count
+            : matches("alarm") ? .alarm : matches("state") ? .state : nil
     case 6: matches("window") ? .window : matches("stddev") ? .stddev : matches("reason") ? .reason : nil
     case 7: matches("quality") ? .quality : matches("partial") ? .partial : nil
     case 11: matches("timeQuality") ? .timeQuality : nil
@@ -54,13 +61,20 @@ struct RowFacts: BitwiseCopyable {
   var problem: String? {
     guard seen.isSuperset(of: .required) else { return "a reading without seq, point, time or quality" }
     let isWindow = seen.contains(RowKey.window.bit)
+    let isAlarm = seen.contains(RowKey.alarm.bit)
+    if isAlarm != seen.contains(RowKey.state.bit) {
+      return "an alarm without its state, or the other way round"
+    }
+    if isAlarm, isWindow { return "an alarm of a window" }
     if isWindow, seen.contains(RowKey.value.bit) { return "a window with a value" }
     if !isWindow, !seen.isDisjoint(with: .ofWindows) { return "statistics without a window" }
     guard (quality == .good) != seen.contains(RowKey.reason.bit) else {
       return "a reason stands where the quality is not good, and only there"
     }
     if quality == .good, hasNull { return "a good reading that is null" }
-    if quality != .bad, !isWindow, !seen.contains(RowKey.value.bit) { return "a reading without a value" }
+    if quality != .bad, !isWindow, !isAlarm, !seen.contains(RowKey.value.bit) {
+      return "a reading without a value"
+    }
     return nil
   }
 }

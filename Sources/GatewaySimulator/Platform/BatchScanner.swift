@@ -121,6 +121,13 @@ struct BatchScanner: ~Copyable {
       guard !(try text.quoted()).isEmpty else { throw text.problem("an empty unit") }
     case .reason:
       guard !(try text.quoted()).isEmpty else { throw text.problem("an empty reason") }
+    case .alarm:
+      guard !(try text.quoted()).isEmpty else { throw text.problem("an alarm without a name") }
+    case .state:
+      let word = try text.quoted()
+      guard text.matches(word, "raised") || text.matches(word, "cleared") else {
+        throw text.problem("a state that there is not")
+      }
     case .quality:
       let word = try text.quoted()
       facts.quality =

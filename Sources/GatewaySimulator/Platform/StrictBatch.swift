@@ -45,7 +45,8 @@ enum StrictBatch {
   private static func isValid(_ value: JSONValue, of key: RowKey, _ facts: inout RowFacts) -> Bool {
     switch key {
     case .seq, .count, .bad: return value.unsignedInteger != nil
-    case .point, .unit, .reason: return value.string.map { !$0.isEmpty } ?? false
+    case .state: return value.string == "raised" || value.string == "cleared"
+    case .point, .unit, .reason, .alarm: return value.string.map { !$0.isEmpty } ?? false
     case .time: return value.string.map { Array($0.utf8).withUnsafeBytes(BatchRules.isTime) } ?? false
     case .quality:
       guard let quality = Quality.allCases.first(where: { "\($0)" == value.string }) else { return false }

@@ -146,6 +146,7 @@ struct AttributePlan {
     switch row.body {
     case .reading(let value): return value
     case .window(let summary): return summary.value(of: config.statistic.function)
+    case .alarm: return nil
     }
   }
 
