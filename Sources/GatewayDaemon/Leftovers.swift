@@ -22,13 +22,13 @@ extension PipelineState {
     guard !leftovers.isEmpty else { return nil }
     let before = Catalogue(points: windows.map(\.point) + totals.map(\.point))
     var rows = RowEncoder()
-    var open: [WindowAggregator.Accumulator] = []
+    var open: [WindowAggregator.Pane] = []
     for (place, window) in windows.enumerated() {
       if leftovers.contains(window.point.name) {
         if let row = window.closingRow(point: PointIndex(place)) { rows.append(row) }
       } else {
         open.append(window.window)
-        open[open.count - 1].point = PointIndex(place)
+        open[open.count - 1].base.point = PointIndex(place)
       }
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
@@ -36,7 +36,7 @@ extension PipelineState {
     let pulses = totals.enumerated().map { place, total in
       (point: PointIndex(windows.count + place), pulses: total.pulses)
     }
-    PipelineStateEncoder.append(totals: pulses, to: &checkpoint)
+    PipelineStateEncoder.append(totals: pulses, books, to: &checkpoint)
     let count = rows.rowCount
     windows.removeAll { leftovers.contains($0.point.name) }
     return PendingCommit(

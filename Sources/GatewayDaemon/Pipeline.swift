@@ -199,11 +199,11 @@ private struct PipelineWorker: ~Copyable {
     let counted = zip(pulses, totals).filter { $0.1 > 0 }.map { (point: $0.0.point, pulses: $0.1) }
     var journalState = ByteBuffer(capacity: 64 + journal.bytes.count)
     PipelineStateEncoder.append(books: books, journal: journal, to: &journalState)
-    PipelineStateEncoder.append(totals: counted, to: &journalState)
-    let windows = aggregator.openWindows
+    PipelineStateEncoder.append(totals: counted, books, to: &journalState)
+    let windows = aggregator.openPanes
     var checkpoint = ByteBuffer(capacity: 64 + windows.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: books, checkpoint: windows, to: &checkpoint)
-    PipelineStateEncoder.append(totals: counted, to: &checkpoint)
+    PipelineStateEncoder.append(totals: counted, books, to: &checkpoint)
     let count = rows.rowCount
     // The next commit is likely to be of this one's size.
     let payload = rows.takeBytes(reserving: rows.bytes.count + checkpoint.count + 64)
@@ -223,8 +223,8 @@ private struct PipelineWorker: ~Copyable {
     _ = drainRings(untilFull: false)
     aggregator.closeDue(at: now.time) { rows.append($0) }
     commit(at: now.time)
-    let windows = aggregator.openWindows.map {
-      PipelineState.OpenWindow(point: catalogue.points[Int($0.point)], window: $0)
+    let windows = aggregator.openPanes.map {
+      PipelineState.OpenWindow(point: catalogue.points[Int($0.base.point)], window: $0)
     }
     let totals = pulses.map {
       PipelineState.PulseTotal(point: catalogue.points[Int($0.point)], pulses: $0.counter.total)

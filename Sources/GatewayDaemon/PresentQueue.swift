@@ -23,7 +23,8 @@ final class PresentQueue: DeliveryQueue {
 
   /// A window that holds this one reading.
   private static func body(_ value: Value?, _ window: Window) -> Row.Body {
-    guard case .tumbling(let seconds) = window else { return .reading(value) }
+    guard window != .raw else { return .reading(value) }
+    let seconds = UInt32(window.length / 1_000_000)
     let number = value?.asDouble ?? 0
     return .window(
       WindowSummary(

@@ -1,6 +1,6 @@
 internal import GatewayCore
 
-/// The store's format, version 2, stated here and nowhere else; the golden-bytes tests pin it. All numbers
+/// The store's format, version 3, stated here and nowhere else; the golden-bytes tests pin it. All numbers
 /// are little-endian, all checksums CRC-32C, everything starts on a 4 KiB boundary.
 ///
 ///     file        one head of the size of a slot (4 MiB), then slots. The file's length says how many slots
@@ -41,11 +41,11 @@ internal import GatewayCore
 /// Format 1 is read: its ledger, magic "CGWLEDG1", has one run for each destination (entry: u64 settled through,
 /// u64 delivered, u64 quarantined, u64 damaged, u8 length, name). Its superblock is replaced before anything else
 /// is written, so that a gateway which knows only format 1 refuses the file, and its newest segment is not
-/// continued.
+/// continued. Format 2 differs in what the payloads say: `RowCodec`, `Catalogue` and `PipelineState` read both.
 enum StoreFormat {
-  static let version: UInt16 = 2
+  static let version: UInt16 = 3
   /// The oldest reader that understands what this writer writes.
-  static let minimumReader: UInt16 = 2
+  static let minimumReader: UInt16 = 3
   /// What flash and file systems write as a whole, at best.
   static let block = 4096
   static let slotSize = 4 << 20

@@ -265,10 +265,10 @@ import Testing
             stream: StreamID(bits: 1)), catalogue: commit.catalogue)
       }
       #expect(replay.state.books.acquired == 10)
-      #expect(replay.state.windows.map(\.window.count) == [10])
-      #expect(replay.state.windows.map(\.window.sum) == [55])
+      #expect(replay.state.windows.map(\.window.base.count) == [10])
+      #expect(replay.state.windows.map(\.window.base.sum) == [55])
     }
-    #expect(rest.windows.map(\.window.count) == [10])
+    #expect(rest.windows.map(\.window.base.count) == [10])
   }
 
   @Test func nothingIsCommittedWhenNothingWasRead() throws {
@@ -288,8 +288,8 @@ import Testing
     second.sources[0].push(Reading(point: 0, at: SystemClock.moment, value: .signed(2)))
     let end = try #require(second.pipeline.finish())
     #expect(end.books.acquired == 2)
-    #expect(end.windows.map(\.window.count) == [2])
-    #expect(end.windows.map(\.window.isPartial) == [true])
+    #expect(end.windows.map(\.window.base.count) == [2])
+    #expect(end.windows.map(\.window.base.isPartial) == [true])
   }
 }
 

@@ -150,7 +150,7 @@ import Testing
     PipelineStateEncoder.append(books: state.books, journal: RowEncoder(), to: &journal)
     PipelineStateEncoder.append(books: state.books, checkpoint: state.windows.map(\.window), to: &checkpoint)
     PipelineStateEncoder.append(
-      totals: state.totals.map { (point: PointIndex(0), pulses: $0.pulses) }, to: &checkpoint)
+      totals: state.totals.map { (point: PointIndex(0), pulses: $0.pulses) }, state.books, to: &checkpoint)
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: journal, checkpoint: checkpoint,
       rowCount: values.count, catalogue: catalogue, time: SystemClock.time, beginsPipeline: false,
@@ -199,7 +199,7 @@ import Testing
     (window.count, window.sum) = (7, 21)
     let state = PipelineState(
       books: PipelineState.Books(acquired: 1000, ringDropped: 3),
-      windows: [PipelineState.OpenWindow(point: level, window: window)],
+      windows: [PipelineState.OpenWindow(point: level, window: WindowAggregator.Pane(window))],
       totals: [PipelineState.PulseTotal(point: rain, pulses: 40)])
     let store = try open(disk, GatewayConfig(id: "cabinet", buses: [], devices: [], destinations: []))
     try store.append(

@@ -76,7 +76,7 @@ private func goldenLines(_ name: String) throws -> [String] {
     queue.acknowledge(20...31, as: .delivered)
     try store.append(rows: 2)
     #expect(queue.pending(from: 1) == 12...19 && queue.pending(from: 20) == 32...33)
-    #expect(device.cache.withUnsafeBytes { $0.number(UInt16.self, at: 10) } == 2)
+    #expect(device.cache.withUnsafeBytes { $0.number(UInt16.self, at: 10) } == StoreFormat.minimumReader)
     device.kill()
     let again = try open(device)
     #expect(again.storedThrough == 33 && again.notes.isEmpty)

@@ -69,7 +69,10 @@ def decode(payload, count):
             seconds, good, bad = reader.varint(), reader.varint(), reader.varint()
             weight = good + bad
             numbers = tuple(reader.number(reader.byte()) for _ in range(6)) if good else ()
-            says = (seconds, good, bad, tag >> 4 & 1, numbers)
+            # Each: the place of its function's bit, the state that durations (14) are of, its value.
+            extras = tuple((place := reader.byte(), reader.number(reader.byte()) if place == 14 else None,
+                            reader.number(reader.byte())) for _ in range(reader.varint() if tag & 32 else 0))
+            says = (seconds, good, bad, tag >> 4 & 1, numbers, extras)
         else:
             says = reader.number(tag >> 4)
         rows.append((weight, point, time, time - offset, status, says))

@@ -39,7 +39,7 @@ class Stage:
     def make_small_slots(self, shift=0):
         """An empty store of three small slots, the head among them, with nothing else in it."""
         os.mkdir(self.disk.mounted + "/state", 0o700)
-        head = struct.pack("<8sHHI", b"CGWSTOR1", 2, 2, SLOT)
+        head = struct.pack("<8sHHI", b"CGWSTOR1", 3, 3, SLOT)
         with open(self.disk.mounted + "/state/store-v1", "wb") as file:
             file.write(bytes(shift) + head + struct.pack("<I", crc32c(head)))
             file.truncate(shift + 3 * SLOT)

@@ -144,6 +144,11 @@ extension ConfigCheck {
       name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
       functions: sampling.functions)
     point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
+    point.functions = sampling.fitting(
+      point.kind, &keys, isPrivate: point.treatment.publishesOnlyAggregates)
+    if !point.functions.isDisjoint(with: [.increase, .rate]), point.treatment.counter == nil {
+      point.treatment.counter = CounterConfig()
+    }
     keys.finish()
     checkAttribute(attribute, point)
     return point

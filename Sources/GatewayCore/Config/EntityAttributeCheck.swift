@@ -85,15 +85,22 @@ struct EntityAttributeCheck {
       let reader = MappingReader(ConfigNode(.mapping([]), line: 1, column: 1), "", log)
       let chosen = reader.read(given, "value", form) ?? .last
       if attribute.form == .angle, chosen == .mean || chosen == .sum {
-        log.add(given, "a direction has no mean: 350 and 10 degrees are north, not south; the last is sent")
+        log.add(
+          given,
+          "350 and 10 degrees are north, not south: a direction takes \"vmean\" (\"kind: direction\"), or last"
+        )
       }
+      checkIsComputed(chosen, subject, given)
       return chosen
     }
     guard subject.window != .raw else { return .last }
+    if subject.kind == .direction, subject.functions.contains(.vectorMean) { return .vmean }
     if attribute.statistic == .sum && subject.kind == .counter {
+      if subject.functions.contains(.increase) { return .increase }
       log.add(
         node,
-        "\(quoted(attribute.name)) counts within the period, and a counter counts for ever: say which \"value\""
+        "\(quoted(attribute.name)) counts within the period, and a counter counts for ever: the point should have"
+          + " \"increase\" among its \"functions\", or say which \"value\""
       )
     }
     switch attribute.form {
@@ -108,6 +115,15 @@ struct EntityAttributeCheck {
       )
     }
     return attribute.statistic ?? .last
+  }
+
+  /// What costs more than the usual statistics is there only where it is asked for.
+  private func checkIsComputed(_ statistic: Statistic, _ subject: PointConfig, _ node: ConfigNode) {
+    let function = statistic.function
+    guard subject.window != .raw, WindowFunctions.extras.contains(function),
+      !subject.functions.contains(function)
+    else { return }
+    log.add(node, "the point does not compute it: \"functions\" should have \(statistic.rawValue)")
   }
 
   /// What the numbers of a point mean: `map: {0: off, 1: on}`.

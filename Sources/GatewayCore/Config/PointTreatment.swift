@@ -96,7 +96,9 @@ package struct ReportConfig: Equatable, BitwiseCopyable, Sendable {
   /// Microseconds; nil: never.
   package var heartbeat: Int64?
 
-  package init(change: Change, heartbeat: Int64? = nil) { (self.change, self.heartbeat) = (change, heartbeat) }
+  package init(change: Change, heartbeat: Int64? = nil) {
+    (self.change, self.heartbeat) = (change, heartbeat)
+  }
 }
 
 /// One alarm of a point.

@@ -4,6 +4,8 @@ struct TreatmentCheck {
 
   /// `point`: what is known of it already.
   func treatment(_ keys: inout MappingReader, of point: PointConfig) -> PointTreatment {
-    PointTreatment()
+    var treatment = PointTreatment()
+    privacy(&keys, point.window, &treatment)
+    return treatment
   }
 }

@@ -36,6 +36,13 @@ package struct ByteReader {
     return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: Number.self))
   }
 
+  /// The next `length` bytes.
+  package mutating func bytes(_ length: UInt64) -> UnsafeRawBufferPointer? {
+    guard let length = Int(exactly: length), bytes.count - index >= length else { return nil }
+    defer { index += length }
+    return UnsafeRawBufferPointer(rebasing: bytes[index..<index + length])
+  }
+
   /// A byte with the length, then that many bytes of UTF-8.
   package mutating func text() -> String? {
     guard let length = byte().map(Int.init), bytes.count - index >= length else { return nil }

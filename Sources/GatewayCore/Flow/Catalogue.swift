@@ -20,9 +20,10 @@ package final class Catalogue: Sendable, Equatable {
 
   package static func == (left: Catalogue, right: Catalogue) -> Bool { left.points == right.points }
 
-  // Format 1: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
-  // u8 kind; u32 window seconds (0: raw); u8 functions. Little-endian.
-  private static let version: UInt8 = 1
+  // Format 2: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
+  // u8 kind; u32 window seconds (0: raw); u32 seconds from row to row; u32 functions. Little-endian.
+  // Format 1 has u8 functions and all windows tumbling.
+  private static let version: UInt8 = 2
 
   private static func encode(_ points: [PointDescription]) -> [UInt8] {
     var buffer = ByteBuffer(capacity: 16 + points.count * 40)
@@ -32,11 +33,9 @@ package final class Catalogue: Sendable, Equatable {
       append(point.name, to: &buffer)
       append(point.unit ?? "", to: &buffer)
       buffer.append(point.kind.rawValue)
-      switch point.window {
-      case .raw: buffer.append(fixed: UInt32(0))
-      case .tumbling(let seconds): buffer.append(fixed: seconds)
-      }
-      buffer.append(point.functions.rawValue)
+      buffer.append(fixed: UInt32(point.window.length / 1_000_000))
+      buffer.append(fixed: UInt32(point.window.step / 1_000_000))
+      buffer.append(fixed: point.functions.rawValue)
     }
     return buffer.copyBytes()
   }
@@ -49,22 +48,37 @@ package final class Catalogue: Sendable, Equatable {
 
   private static func decode(_ bytes: UnsafeRawBufferPointer) -> [PointDescription]? {
     var reader = ByteReader(bytes)
-    guard reader.byte() == version, let count = reader.fixed(UInt32.self), count <= bytes.count else {
+    guard let version = reader.byte(), 1...Self.version ~= version, let count = reader.fixed(UInt32.self),
+      count <= bytes.count
+    else {
       return nil
     }
     var points: [PointDescription] = []
     points.reserveCapacity(Int(count))
     for _ in 0..<count {
-      guard let name = reader.text(), let unit = reader.text(),
-        let kind = reader.byte().flatMap(PointKind.init),
-        let seconds = reader.fixed(UInt32.self), let functions = reader.byte()
-      else { return nil }
-      points.append(
-        PointDescription(
-          name: name, unit: unit.isEmpty ? nil : unit, kind: kind,
-          window: seconds == 0 ? .raw : .tumbling(seconds: seconds),
-          functions: WindowFunctions(rawValue: functions)))
+      guard let point = Self.point(&reader, version) else { return nil }
+      points.append(point)
     }
     return reader.isAtEnd ? points : nil
+  }
+
+  private static func point(_ reader: inout ByteReader, _ version: UInt8) -> PointDescription? {
+    guard let name = reader.text(), let unit = reader.text(),
+      let kind = reader.byte().flatMap(PointKind.init),
+      let seconds = reader.fixed(UInt32.self)
+    else { return nil }
+    var (window, functions) = (seconds == 0 ? Window.raw : .tumbling(seconds: seconds), WindowFunctions())
+    if version == 1 {
+      guard let bits = reader.byte() else { return nil }
+      functions = WindowFunctions(rawValue: UInt32(bits))
+    } else {
+      guard let step = reader.fixed(UInt32.self), let bits = reader.fixed(UInt32.self), step <= seconds,
+        step == 0 ? seconds == 0 : seconds % step == 0
+      else { return nil }
+      if step < seconds { window = .sliding(seconds: seconds, slide: step) }
+      functions = WindowFunctions(rawValue: bits)
+    }
+    return PointDescription(
+      name: name, unit: unit.isEmpty ? nil : unit, kind: kind, window: window, functions: functions)
   }
 }

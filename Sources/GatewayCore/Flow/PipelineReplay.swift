@@ -11,8 +11,8 @@ package struct PipelineReplay: Sendable {
     guard let catalogue, let aggregator else { return PipelineState(books: books, totals: totals) }
     return PipelineState(
       books: books,
-      windows: aggregator.openWindows.map {
-        PipelineState.OpenWindow(point: catalogue.points[Int($0.point)], window: $0)
+      windows: aggregator.openPanes.map {
+        PipelineState.OpenWindow(point: catalogue.points[Int($0.base.point)], window: $0)
       }, totals: totals)
   }
 
@@ -28,7 +28,7 @@ package struct PipelineReplay: Sendable {
         if case .window = next.body { closing.append(next) }
       }
       applyState(decoder.rest)
-      for row in closing { aggregator?.drop(closedBy: row) }
+      for row in closing { aggregator?.close(storedAs: row) }
     }
   }
 
@@ -43,15 +43,15 @@ package struct PipelineReplay: Sendable {
 
   private mutating func applyState(_ bytes: UnsafeRawBufferPointer) {
     var reader = ByteReader(bytes)
-    guard PipelineStateEncoder.isKnown(reader.byte()), let acquired = reader.varint(),
+    guard let version = reader.byte(), PipelineStateEncoder.isKnown(version), let acquired = reader.varint(),
       let dropped = reader.varint(), let kind = reader.byte().flatMap(PipelineStateEncoder.Kind.init),
       let count = reader.varint().flatMap(Int.init(exactly:)), count <= bytes.count
     else { return }
-    books = PipelineState.Books(acquired: acquired, ringDropped: dropped)
+    (books.acquired, books.ringDropped) = (acquired, dropped)
     let rest = UnsafeRawBufferPointer(rebasing: bytes[reader.index...])
     let behind =
       switch kind {
-      case .checkpoint: applyCheckpoint(rest, count: count)
+      case .checkpoint: applyCheckpoint(rest, count: count, version)
       case .journal: applyJournal(rest, count: count)
       }
     if let behind { applyTotals(behind) }
@@ -59,14 +59,14 @@ package struct PipelineReplay: Sendable {
 
   /// Returns what stands behind the windows; nil where they cannot be understood.
   private mutating func applyCheckpoint(
-    _ bytes: UnsafeRawBufferPointer, count: Int
+    _ bytes: UnsafeRawBufferPointer, count: Int, _ version: UInt8
   ) -> UnsafeRawBufferPointer? {
     guard let catalogue else { return nil }
     var fresh = WindowAggregator(points: catalogue.points, startedAt: Timestamp(microseconds: .min))
     var reader = ByteReader(bytes)
     for _ in 0..<count {
-      guard let window = reader.openWindow(), window.point < catalogue.points.count else { return nil }
-      fresh.restore(window)
+      guard let window = reader.pane(version), window.base.point < catalogue.points.count else { return nil }
+      fresh.restore(window, goesOn: true)
     }
     aggregator = fresh
     return UnsafeRawBufferPointer(rebasing: bytes[reader.index...])
@@ -76,7 +76,7 @@ package struct PipelineReplay: Sendable {
   private mutating func applyTotals(_ bytes: UnsafeRawBufferPointer) {
     guard let catalogue else { return }
     var reader = ByteReader(bytes)
-    guard let count = reader.varint(), count > 0, count <= catalogue.points.count else { return }
+    guard let count = reader.varint(), count <= catalogue.points.count else { return }
     var found: [PipelineState.PulseTotal] = []
     for _ in 0..<count {
       guard let point = reader.varint().flatMap(PointIndex.init(exactly:)), point < catalogue.points.count,
@@ -84,7 +84,20 @@ package struct PipelineReplay: Sendable {
       else { return }
       found.append(PipelineState.PulseTotal(point: catalogue.points[Int(point)], pulses: pulses))
     }
-    totals = found
+    if count > 0 { totals = found }
+    while let tag = reader.byte(), let length = reader.varint(), let section = reader.bytes(length) {
+      apply(section: tag, section)
+    }
+  }
+
+  private mutating func apply(section tag: UInt8, _ bytes: UnsafeRawBufferPointer) {
+    var reader = ByteReader(bytes)
+    switch tag {
+    case PipelineStateEncoder.Section.keptBack:
+      guard let suppressed = reader.varint(), let unchanged = reader.varint() else { return }
+      (books.suppressed, books.unchanged) = (suppressed, unchanged)
+    default: break
+    }
   }
 
   /// Returns what stands behind the readings; nil where they cannot be understood.
@@ -113,30 +126,57 @@ package struct PipelineReplay: Sendable {
 }
 
 extension ByteReader {
-  fileprivate mutating func openWindow() -> WindowAggregator.Accumulator? {
+  fileprivate mutating func pane(_ version: UInt8) -> WindowAggregator.Pane? {
     guard let point = varint().flatMap(PointIndex.init(exactly:)), let start = varint(),
-      let offset = varint(),
-      let flags = byte(), let quality = byte().flatMap(Quality.init),
+      let offset = varint(), let flags = byte(), let quality = byte().flatMap(Quality.init),
       let reason = byte().flatMap(QualityReason.init), let timeQuality = byte().flatMap(TimeQuality.init),
       let count = varint(), let bad = varint()
     else { return nil }
+    typealias Flag = PipelineStateEncoder.Flag
     var window = WindowAggregator.Accumulator(
-      point: point, start: Timestamp(microseconds: RowCodec.unzigzag(start)), isPartial: flags & 1 == 1)
+      point: point, start: Timestamp(microseconds: RowCodec.unzigzag(start)),
+      isPartial: flags & Flag.partial != 0)
     window.offset = RowCodec.unzigzag(offset)
     (window.quality, window.reason, window.timeQuality) = (quality, reason, timeQuality)
     (window.count, window.bad) = (count, bad)
-    guard count > 0 else { return window }
-    guard let kind = byte(), let bits = fixed(UInt64.self), let mean = double(), let squares = double(),
-      let min = double(), let max = double(), let sum = double()
-    else { return nil }
-    switch kind {
-    case 0: window.last = .double(Double(bitPattern: bits))
-    case 1: window.last = .signed(Int64(bitPattern: bits))
-    default: window.last = .unsigned(bits)
+    if count > 0, !statistics(of: &window, version) { return nil }
+    var pane = WindowAggregator.Pane(window)
+    guard let role = WindowAggregator.Role(rawValue: flags >> Flag.roleShift) else { return nil }
+    pane.role = role
+    if flags & Flag.extras != 0 {
+      guard let extras = WindowAggregator.Extras(&self) else { return nil }
+      pane.extras = extras
     }
-    (window.mean, window.squares, window.min, window.max, window.sum) = (mean, squares, min, max, sum)
-    return window
+    if flags & Flag.sketch != 0 {
+      guard let sketch = QuantileSketch(&self) else { return nil }
+      pane.sketch = sketch
+    }
+    return pane
   }
 
-  private mutating func double() -> Double? { fixed(UInt64.self).map(Double.init(bitPattern:)) }
+  private mutating func statistics(of window: inout WindowAggregator.Accumulator, _ version: UInt8) -> Bool {
+    if version > 1 {
+      guard let uncertain = varint(), uncertain <= window.count else { return false }
+      window.uncertain = uncertain
+    }
+    guard let last = value(), let mean = double(), let squares = double(), let min = double(),
+      let max = double(),
+      let sum = double(), let compensation = version > 1 ? double() : 0
+    else { return false }
+    (window.last, window.mean, window.squares) = (last, mean, squares)
+    (window.min, window.max, window.sum, window.compensation) = (min, max, sum, compensation)
+    return true
+  }
+
+  /// u8 kind and 8 bytes.
+  mutating func value() -> Value? {
+    guard let kind = byte(), let bits = fixed(UInt64.self) else { return nil }
+    switch kind {
+    case 0: return .double(Double(bitPattern: bits))
+    case 1: return .signed(Int64(bitPattern: bits))
+    default: return .unsigned(bits)
+    }
+  }
+
+  mutating func double() -> Double? { fixed(UInt64.self).map(Double.init(bitPattern:)) }
 }

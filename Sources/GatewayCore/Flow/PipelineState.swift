@@ -1,43 +1,55 @@
 /// What the pipeline knows beside the rows, written behind the rows of each commit so that a power cut costs at
 /// most the readings since the last one, inside windows as well.
 ///
-/// Format 1, behind the last row: u8 version; varints acquired, ringDropped; u8 kind: 1 `checkpoint`, every open
+/// Format 2, behind the last row: u8 version; varints acquired, ringDropped; u8 kind: 1 `checkpoint`, every open
 /// window; 2 `journal`, the windowed readings since the commit before. A checkpoint is written where it fits the
 /// padding anyway and at the start of each segment; else the journal, at a tenth of the bytes. Both: varint
 /// count; a journal goes on with readings as `RowEncoder` writes them; a checkpoint, for each window, with
-/// varint point; zigzag varint start (microseconds) and offset; u8 flags, quality, reason and time quality;
-/// varints count, bad; then, if count > 0, last as u8 kind and 8 bytes, and mean, squares, min, max, sum, 8 bytes
-/// each. Behind either, where anything was counted: varint count, and for each pulse total varint point and varint
-/// pulses. (A version that knows no totals stops reading before them.)
+/// varint point; zigzag varint start (microseconds) and offset; u8 flags (1 partial, 2 with extras, 4 with a sketch,
+/// 8 a closed pane of a sliding window, 16 what a point without an open window carries over), quality, reason and time quality; varints count, bad; then, if count > 0,
+/// varint uncertain, last as u8 kind and 8 bytes, and mean, squares, min, max, sum, compensation, 8 bytes each; then
+/// extras (`WindowExtras`) and sketch (`QuantileSketch`). Behind either: varint count, and for each pulse total varint
+/// point and varint pulses; then sections, each u8 tag, varint length and so many bytes: 1 kept back (varints suppressed
+/// and unchanged), 2 counters (`CounterState`). Unknown ones are left out.
+///
+/// Format 1 has no flags but partial, neither uncertain nor compensation, and no sections.
+///
+/// What is private (`publish: aggregate`) is in neither form.
 package struct PipelineState: Equatable, Sendable {
   package struct Books: Equatable, Sendable {
     /// Readings made since the stream began, the dropped ones included.
     package var acquired: UInt64 = 0
     package var ringDropped: UInt64 = 0
+    /// Windows with fewer readings than `min-count`.
+    package var suppressed: UInt64 = 0
+    /// Readings that `report` kept back, because they said nothing new.
+    package var unchanged: UInt64 = 0
 
-    package init(acquired: UInt64 = 0, ringDropped: UInt64 = 0) {
-      self.acquired = acquired
-      self.ringDropped = ringDropped
+    package init(acquired: UInt64 = 0, ringDropped: UInt64 = 0, suppressed: UInt64 = 0, unchanged: UInt64 = 0)
+    {
+      (self.acquired, self.ringDropped) = (acquired, ringDropped)
+      (self.suppressed, self.unchanged) = (suppressed, unchanged)
     }
   }
 
   /// An open window under its point's own description, so that it survives a change of the configuration.
   package struct OpenWindow: Equatable, Sendable {
     package var point: PointDescription
-    package var window: WindowAggregator.Accumulator
+    package var window: WindowAggregator.Pane
 
-    package init(point: PointDescription, window: WindowAggregator.Accumulator) {
+    package init(point: PointDescription, window: WindowAggregator.Pane) {
       self.point = point
       self.window = window
     }
 
     /// The row that closes it early, for the point's place in another catalogue.
     package func closingRow(point place: PointIndex) -> Row? {
-      guard case .tumbling(let seconds) = point.window else { return nil }
+      guard point.window != .raw, window.role == .open else { return nil }
       var closing = window
-      closing.point = place
-      closing.isPartial = true
-      return WindowAggregator.row(closing, length: Int64(seconds) * 1_000_000)
+      closing.base.point = place
+      closing.base.isPartial = true
+      // Of a sliding window it is the last pane.
+      return WindowAggregator.row(closing, length: point.window.step, point.functions)
     }
   }
 
@@ -72,7 +84,7 @@ package struct PipelineState: Equatable, Sendable {
         points[place].unit == open.point.unit
       else { return true }
       var window = open.window
-      window.point = PointIndex(place)
+      window.base.point = PointIndex(place)
       aggregator.restore(window)
       return false
     }
@@ -81,11 +93,11 @@ package struct PipelineState: Equatable, Sendable {
 
 /// Writes the state behind the rows.
 package enum PipelineStateEncoder {
-  private static let version: UInt8 = 1
+  static let version: UInt8 = 2
   enum Kind: UInt8 { case checkpoint = 1, journal }
 
   package static func append(
-    books: PipelineState.Books, checkpoint windows: [WindowAggregator.Accumulator],
+    books: PipelineState.Books, checkpoint windows: [WindowAggregator.Pane],
     to buffer: inout ByteBuffer
   ) {
     appendHead(books, .checkpoint, count: windows.count, to: &buffer)
@@ -99,18 +111,37 @@ package enum PipelineStateEncoder {
     journal.bytes.withBytes { buffer.append($0) }
   }
 
+  enum Section { static let keptBack: UInt8 = 1 }
+
   /// To be written last. `totals` are those of the catalogue's points that ever counted.
-  package static func append(totals: [(point: PointIndex, pulses: UInt64)], to buffer: inout ByteBuffer) {
-    guard !totals.isEmpty else { return }
+  package static func append(
+    totals: [(point: PointIndex, pulses: UInt64)], _ books: PipelineState.Books, to buffer: inout ByteBuffer
+  ) {
     buffer.append(varint: UInt64(totals.count))
     for total in totals {
       buffer.append(varint: UInt64(total.point))
       buffer.append(varint: total.pulses)
     }
+    if books.suppressed > 0 || books.unchanged > 0 {
+      append(section: Section.keptBack, to: &buffer) {
+        $0.append(varint: books.suppressed)
+        $0.append(varint: books.unchanged)
+      }
+    }
+  }
+
+  private static func append(
+    section tag: UInt8, to buffer: inout ByteBuffer, _ write: (inout ByteBuffer) -> Void
+  ) {
+    var content = ByteBuffer(capacity: 64)
+    write(&content)
+    buffer.append(tag)
+    buffer.append(varint: UInt64(content.count))
+    content.withBytes { buffer.append($0) }
   }
 
   /// What one window costs in a checkpoint, at most; an estimate before encoding.
-  package static let bytesPerWindow = 90
+  package static let bytesPerWindow = 100
 
   private static func appendHead(
     _ books: PipelineState.Books, _ kind: Kind, count: Int, to buffer: inout ByteBuffer
@@ -122,24 +153,43 @@ package enum PipelineStateEncoder {
     buffer.append(varint: UInt64(count))
   }
 
-  private static func append(_ window: WindowAggregator.Accumulator, to buffer: inout ByteBuffer) {
+  enum Flag {
+    static let partial: UInt8 = 1
+    static let extras: UInt8 = 2
+    static let sketch: UInt8 = 4
+    /// Two bits.
+    static let roleShift: UInt8 = 3
+  }
+
+  private static func append(_ pane: WindowAggregator.Pane, to buffer: inout ByteBuffer) {
+    let window = pane.base
     buffer.append(varint: UInt64(window.point))
     buffer.append(varint: RowCodec.zigzag(window.start.microseconds))
     buffer.append(varint: RowCodec.zigzag(window.offset))
-    buffer.append(window.isPartial ? 1 : 0)
+    buffer.append(
+      (window.isPartial ? Flag.partial : 0) | (pane.extras != nil ? Flag.extras : 0)
+        | (pane.sketch != nil ? Flag.sketch : 0) | pane.role.rawValue << Flag.roleShift)
     buffer.append(window.quality.rawValue)
     buffer.append(window.reason.rawValue)
     buffer.append(window.timeQuality.rawValue)
     buffer.append(varint: window.count)
     buffer.append(varint: window.bad)
-    guard window.count > 0 else { return }
-    switch window.last {
+    if window.count > 0 {
+      buffer.append(varint: window.uncertain)
+      append(window.last, to: &buffer)
+      for number in [window.mean, window.squares, window.min, window.max, window.sum, window.compensation] {
+        buffer.append(fixed: number.bitPattern)
+      }
+    }
+    pane.extras?.append(to: &buffer)
+    pane.sketch?.append(to: &buffer)
+  }
+
+  static func append(_ value: Value, to buffer: inout ByteBuffer) {
+    switch value {
     case .double(let number): append(0, number.bitPattern, to: &buffer)
     case .signed(let number): append(1, UInt64(bitPattern: number), to: &buffer)
     case .unsigned(let number): append(2, number, to: &buffer)
-    }
-    for number in [window.mean, window.squares, window.min, window.max, window.sum] {
-      buffer.append(fixed: number.bitPattern)
     }
   }
 
@@ -148,7 +198,7 @@ package enum PipelineStateEncoder {
     buffer.append(fixed: bits)
   }
 
-  static func isKnown(_ version: UInt8?) -> Bool { version == Self.version }
+  static func isKnown(_ version: UInt8) -> Bool { 1...Self.version ~= version }
 }
 
 extension ByteBuffer {

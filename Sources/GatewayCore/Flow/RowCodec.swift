@@ -2,14 +2,16 @@
 ///
 /// Each row begins with a tag byte: bit 0 set for a window; bit 1 `sameTime`: both clocks as in the row before;
 /// bit 2 `nextPoint`: the point behind the row before's; bit 3 `plain`: good, no reason, synced; bits 4-7 the
-/// code of its number (for a window: bit 4 `partial`, the rest 0). Then, where the bits do not say it already:
+/// code of its number (for a window: bit 4 `partial`, bit 5 `extras`, the rest 0). Then, where the bits do not say it
+/// already:
 ///   time       zigzag varint, microseconds since the row before (the first row: since 1970), and zigzag varint,
 ///              the change of time - boot: 0 while the clock does not step, so both clocks cost one byte more
 ///   point      zigzag varint, places from the row before's
 ///   status     quality, reason and time quality, a byte each
 ///   number     by its code, below
 ///   window     varint seconds, count, bad; if count > 0 the code byte and number of last, mean, min, max, sum,
-///              standard deviation
+///              standard deviation; with `extras` varint how many, and for each the place of its function's bit, for
+///              durations the code byte and number of the state, and the code byte and number of its value
 /// Numbers: 0 none; 1 signed and 2 unsigned integer (varints); 3 a double that is whole (zigzag varint);
 /// 4 a double m / 10^p, p in 1...4, m below 2^50 (varint of zigzag(m) · 4 + p - 1); 5 a double that is a
 /// float32; 6 a double. All fixed numbers are little-endian. A row costs 3 to 12 bytes.
@@ -30,8 +32,13 @@ package enum RowCodec {
     static let double: UInt8 = 6
   }
 
-  /// No row is longer: tag, two varints of 10, point 5, status 3, window 3 × 10 and 6 numbers of 1 + 10.
-  static let longestRow = 160
+  static let extrasBit: UInt8 = 1 << 5
+  /// A row has no more of them: each function once, but for durations, of which there are `mostStates` + 1.
+  static let mostExtras = 32
+
+  /// No row is longer: tag, two varints of 10, point 5, status 3, window 3 × 10 and 6 numbers of 1 + 10, and as many
+  /// extras as there may be, of 1 + 2 × (1 + 10).
+  static let longestRow = 160 + mostExtras * 23
 
   /// What the next row is written relative to; the same on both sides.
   struct Context {
@@ -106,6 +113,7 @@ package struct RowEncoder: ~Copyable, Sendable {
       case .window(let summary):
         tag |= RowCodec.windowBit
         cursor.put(summary, tag: &tag)
+        cursor.put(summary.extras, tag: &tag)
       }
     }
   }
@@ -238,6 +246,18 @@ private struct ByteCursor {
     }
   }
 
+  mutating func put(_ extras: [ExtraStatistic], tag: inout UInt8) {
+    guard !extras.isEmpty else { return }
+    precondition(extras.count <= RowCodec.mostExtras, "BUG: more statistics than there are functions")
+    tag |= RowCodec.extrasBit
+    put(varint: UInt64(extras.count))
+    for extra in extras {
+      put(UInt8(extra.function.rawValue.trailingZeroBitCount))
+      if extra.function == .durations { put(coded: .double(extra.state)) }
+      put(coded: extra.value)
+    }
+  }
+
   mutating func put(coded value: Value) {
     let codeAddress = address
     address += 1
@@ -335,7 +355,7 @@ package struct RowDecoder: ~Copyable {
       seconds: seconds, count: count, bad: bad, isPartial: tag >> RowCodec.codeShift & 1 == 1, mean: 0,
       min: 0,
       max: 0, sum: 0, standardDeviation: 0, last: .double(0))
-    guard count > 0 else { return .window(summary) }
+    guard count > 0 else { return self.window(summary, tag) }
     guard let last = coded(), let mean = coded(), let min = coded(), let max = coded(), let sum = coded(),
       let deviation = coded()
     else { return nil }
@@ -345,6 +365,24 @@ package struct RowDecoder: ~Copyable {
     summary.max = max.asDouble
     summary.sum = sum.asDouble
     summary.standardDeviation = deviation.asDouble
+    return self.window(summary, tag)
+  }
+
+  private mutating func window(_ summary: WindowSummary, _ tag: UInt8) -> Row.Body? {
+    guard tag & RowCodec.extrasBit != 0 else { return .window(summary) }
+    guard let count = reader.varint(), count <= RowCodec.mostExtras else { return nil }
+    var summary = summary
+    for _ in 0..<count {
+      guard let bit = reader.byte(), bit < 32 else { return nil }
+      let function = WindowFunctions(rawValue: 1 << UInt32(bit))
+      var state = 0.0
+      if function == .durations {
+        guard let found = coded() else { return nil }
+        state = found.asDouble
+      }
+      guard WindowFunctions.extras.contains(function), let value = coded() else { return nil }
+      summary.extras.append(ExtraStatistic(function, value, state: state))
+    }
     return .window(summary)
   }
 

@@ -4,6 +4,7 @@
 /// Promises: count, bad, min, max, sum and last of what went in; each reading counts in exactly one row. What
 /// stands alone in its window stays as it is, and what lies in no window whole. A window of which a part may
 /// be elsewhere says `partial`, with its true count; two of them may be of the same window.
+/// Rows of sliding windows stay as they are: they say the same reading more than once.
 ///
 /// A counter's total is exact: in the order of their times, its rows say how it counted. Where it goes back a
 /// row ends, so that the one before ends with the peak and the one behind has a `min` below it. So a row of a
@@ -57,6 +58,7 @@ package struct RowThinner {
 
   fileprivate struct Window {
     var accumulator: WindowAggregator.Accumulator
+    var extras = ExtrasMerger()
     var first: Row
     var firstCatalogue: Catalogue
     var sources = 0
@@ -126,6 +128,8 @@ package struct RowThinner {
   /// nil for what is wider than any window.
   private mutating func track(for point: PointDescription, _ seconds: UInt32) -> Int? {
     guard let widest = Self.ladder.last, seconds <= widest else { return nil }
+    // Windows that lie over each other would count twice.
+    if case .sliding = point.window { return nil }
     let next = grain.widens && seconds > 0 ? Self.ladder.first { $0 > seconds } ?? seconds : seconds
     var width = max(grain.seconds, next)
     if point.kind == .counter { width = Self.ladder.first { $0 >= width } ?? width }
@@ -184,7 +188,8 @@ package struct RowThinner {
     }
     let isWhole = window.readings == 0 ? isFilled : window.isOfReadings && !window.isBroken
     if !isWhole || track.isCounter && !isFilled { window.accumulator.isPartial = true }
-    emit(WindowAggregator.row(window.accumulator, length: length), track.point)
+    emit(
+      WindowAggregator.row(window.accumulator, length: length, extras: window.extras.result), track.point)
   }
 
   private mutating func emit(_ row: Row, _ point: PointDescription) {
@@ -212,9 +217,11 @@ extension RowThinner.Window {
         Reading(
           point: row.point, at: Moment(time: row.time, boot: row.boot), value: value, quality: row.quality,
           reason: row.reason, timeQuality: row.timeQuality))
+      extras.add(isGood: value != nil && row.quality == .good)
     case .window(let summary):
       through = max(through, row.time.microseconds)
       accumulator.add(summary, of: row)
+      extras.add(summary)
     }
   }
 }

@@ -1,82 +1,119 @@
 /// The windows of all points of one configuration: readings in, rows out.
 ///
-/// Promises: each reading counts in exactly one window; a window's row comes once, when a later reading of its
-/// point arrives or when its end is `grace` past; failed readings are counted, never averaged. Pure: what time it
-/// is, the caller says. Relies on: one point's readings arrive in the order in which they were taken, so a time
-/// that goes back means that the clock stepped; then the open window closes early, as partial.
+/// Promises: each reading counts in exactly one window (in each that slides over it); a window's row comes once, when a
+/// later reading of its point arrives or when its end is `grace` past; failed and bad readings are counted, never
+/// averaged. Pure: what time it is, the caller says. Relies on: one point's readings arrive in the order in which they
+/// were taken, so a time that goes back means that the clock stepped; then the open window closes early, as partial.
+///
+/// A sliding window is made of panes, tumbling windows as long as it slides: each that ends gives a row with those
+/// before it.
 package struct WindowAggregator: Sendable {
-  /// What is known of one open window.
-  package struct Accumulator: Equatable, BitwiseCopyable, Sendable {
-    package var point: PointIndex
-    package var start: Timestamp
-    package var isPartial: Bool
-    package var count: UInt64 = 0
-    package var bad: UInt64 = 0
-    package var mean = 0.0
-    /// The sum of the squared distances from the mean (Welford 1962).
-    package var squares = 0.0
-    package var min = 0.0
-    package var max = 0.0
-    package var sum = 0.0
-    package var last = Value.double(0)
-    /// time - boot of the latest reading, microseconds.
-    package var offset: Int64 = 0
-    /// The worst of the readings that had a value.
-    package var quality = Quality.good
-    package var reason = QualityReason.none
-    package var timeQuality = TimeQuality.synced
+  package enum Role: UInt8, Sendable {
+    case open = 0
+    /// Of a sliding window: it gave its row already.
+    case closed = 1
+    /// No window is open: this is what the next one takes over.
+    case idle = 2
+  }
 
-    package init(point: PointIndex, start: Timestamp, isPartial: Bool) {
-      self.point = point
-      self.start = start
-      self.isPartial = isPartial
+  /// What one pane has seen; `extras` and `sketch` where the point's functions ask for them.
+  package struct Pane: Equatable, Sendable {
+    package var base: Accumulator
+    package var extras: Extras?
+    package var sketch: QuantileSketch?
+    package var role = Role.open
+
+    package init(_ base: Accumulator, extras: Extras? = nil, sketch: QuantileSketch? = nil) {
+      (self.base, self.extras, self.sketch) = (base, extras, sketch)
     }
+  }
+
+  private struct Plan: Sendable {
+    var window: Window
+    var functions: WindowFunctions
+    /// Microseconds of a pane; 0 for raw points.
+    var length: Int64
+    /// Places in `extras`, `sketches` and `closed`; -1: none.
+    var extras = -1
+    var sketch = -1
+    var closed = -1
+    var treatment: PointTreatment
   }
 
   /// How long after its end a window waits for readings that are still on their way through the ring.
   package static let grace = Duration.seconds(2)
 
-  /// Per point, its window's length in microseconds; 0 for raw points.
-  private let lengths: [Int64]
+  private var plans: [Plan]
   private var open: [Accumulator?]
+  private var extras: [Extras] = []
+  private var sketches: [QuantileSketch] = []
+  /// Of each sliding window the panes that may be needed again, by time.
+  private var closed: [[Pane]] = []
   /// Windows that began before this are partial.
   private var startedAt: Timestamp
   /// No open window ends earlier.
   private var earliestEnd = Int64.max
+  /// Windows that gave no row, because they had fewer readings than `min-count`.
+  package private(set) var suppressed: UInt64 = 0
 
-  package init(points: [PointDescription], startedAt: Timestamp) {
-    lengths = points.map { point in
-      if case .tumbling(let seconds) = point.window { Int64(seconds) * 1_000_000 } else { 0 }
+  /// `treatments`: of the points, in their order; none: nothing is kept back.
+  package init(points: [PointDescription], treatments: [PointTreatment] = [], startedAt: Timestamp) {
+    plans = points.enumerated().map { place, point in
+      Plan(
+        window: point.window, functions: point.functions, length: point.window.step,
+        treatment: place < treatments.count ? treatments[place] : PointTreatment())
     }
     open = Array(repeating: nil, count: points.count)
     self.startedAt = startedAt
+    for place in plans.indices where plans[place].length > 0 { makeRoom(place) }
   }
 
-  package func isWindowed(_ point: PointIndex) -> Bool { lengths[Int(point)] != 0 }
+  private mutating func makeRoom(_ place: Int) {
+    let functions = plans[place].functions
+    if !functions.isDisjoint(with: WindowFunctions.extras.subtracting(.percentiles).subtracting(.good)) {
+      plans[place].extras = extras.count
+      extras.append(Extras())
+    }
+    if !functions.isDisjoint(with: .percentiles) {
+      plans[place].sketch = sketches.count
+      sketches.append(QuantileSketch())
+    }
+    if case .sliding = plans[place].window {
+      plans[place].closed = closed.count
+      closed.append([])
+    }
+  }
+
+  package func isWindowed(_ point: PointIndex) -> Bool { plans[Int(point)].length != 0 }
+
+  /// Its readings, and what is known of its open window, are to stay in memory.
+  package func isPrivate(_ point: PointIndex) -> Bool { plans[Int(point)].treatment.publishesOnlyAggregates }
 
   /// Adds a reading of a windowed point; hands the row of the window that it ends to `emit`.
   package mutating func add(_ reading: Reading, _ emit: (Row) -> Void) {
     let place = Int(reading.point)
-    let length = lengths[place]
-    let start = Self.start(of: reading.time.microseconds, length: length)
+    let start = Self.start(of: reading.time.microseconds, length: plans[place].length)
     if let current = open[place], current.start.microseconds != start {
-      var closing = current
-      if start < current.start.microseconds { closing.isPartial = true }
-      emit(row(closing))
-      open[place] = nil
+      let isBack = start < current.start.microseconds
+      if isBack { open[place]!.isPartial = true }
+      close(place, emit)
       // The rest of a window that a step of the clock entered again is not the whole of it either.
-      if start < current.start.microseconds { begin(reading.point, start, length, isPartial: true) }
+      if isBack { begin(reading.point, start, isPartial: true) }
     }
-    if open[place] == nil {
-      begin(reading.point, start, length, isPartial: start < startedAt.microseconds)
-    }
+    if open[place] == nil { begin(reading.point, start, isPartial: start < startedAt.microseconds) }
     open[place]!.add(reading)
+    if plans[place].extras >= 0 {
+      extras[plans[place].extras].add(reading, from: start, plans[place].functions)
+    }
+    if plans[place].sketch >= 0, let value = reading.value, reading.quality != .bad {
+      sketches[plans[place].sketch].add(value.asDouble)
+    }
   }
 
-  private mutating func begin(_ point: PointIndex, _ start: Int64, _ length: Int64, isPartial: Bool) {
+  private mutating func begin(_ point: PointIndex, _ start: Int64, isPartial: Bool) {
     open[Int(point)] = Accumulator(
       point: point, start: Timestamp(microseconds: start), isPartial: isPartial)
-    earliestEnd = Swift.min(earliestEnd, start + length)
+    earliestEnd = Swift.min(earliestEnd, start + plans[Int(point)].length)
   }
 
   /// Closes the windows whose end is `grace` past, in the order of their points.
@@ -86,51 +123,160 @@ package struct WindowAggregator: Sendable {
     earliestEnd = .max
     for place in open.indices {
       guard let accumulator = open[place] else { continue }
-      let end = accumulator.start.microseconds + lengths[place]
+      let end = accumulator.start.microseconds + plans[place].length
       if end <= limit {
-        emit(row(accumulator))
-        open[place] = nil
+        close(place, emit)
       } else {
         earliestEnd = Swift.min(earliestEnd, end)
       }
     }
   }
 
-  /// The open windows, in the order of their points.
-  package var openWindows: [Accumulator] { open.compactMap { $0 } }
-
-  /// Takes back an open window of an earlier run; what it lacks since then makes it partial.
-  package mutating func restore(_ accumulator: Accumulator) {
-    let place = Int(accumulator.point)
-    let length = lengths[place]
-    guard length > 0, accumulator.start.microseconds % length == 0,
-      accumulator.start.microseconds.magnitude < 1 << 62, accumulator.offset.magnitude < 1 << 61
-    else { return }
-    open[place] = accumulator
-    open[place]!.isPartial = true
-    earliestEnd = Swift.min(earliestEnd, accumulator.start.microseconds + length)
+  /// Ends the open pane of a point, and hands its row to `emit` unless that is kept back.
+  private mutating func close(_ place: Int, _ emit: (Row) -> Void) {
+    guard var pane = endPane(place) else { return }
+    let plan = plans[place]
+    if plan.closed >= 0 {
+      pane = slide(pane, plan)
+    }
+    guard pane.base.count >= plan.treatment.minimumCount else {
+      suppressed &+= 1
+      return
+    }
+    emit(Self.row(pane, length: plan.window.length, plan.functions))
   }
 
-  /// Forgets the window of which `row` is already stored (while restoring).
-  package mutating func drop(closedBy row: Row) {
-    let place = Int(row.point)
-    guard place < open.count, let accumulator = open[place] else { return }
-    if accumulator.start.microseconds + lengths[place] == row.time.microseconds { open[place] = nil }
+  private mutating func endPane(_ place: Int) -> Pane? {
+    guard let base = open[place] else { return nil }
+    var pane = Pane(base)
+    let plan = plans[place]
+    open[place] = nil
+    if plan.extras >= 0 {
+      // A step back left it before its end.
+      let end = base.start.microseconds &+ plan.length &- base.offset
+      if !base.isPartial || end > extras[plan.extras].front {
+        extras[plan.extras].hold(
+          until: Swift.min(end, extras[plan.extras].front &+ plan.length), plan.functions)
+      }
+      pane.extras = extras[plan.extras]
+      extras[plan.extras].reset()
+    }
+    if plan.sketch >= 0 {
+      pane.sketch = sketches[plan.sketch]
+      sketches[plan.sketch].removeAll()
+    }
+    return pane
+  }
+
+  /// The whole of a sliding window that ends with `last`.
+  private mutating func slide(_ last: Pane, _ plan: Plan) -> Pane {
+    let end = last.base.start.microseconds + plan.length
+    let start = end - plan.window.length
+    closed[plan.closed].removeAll { $0.base.start.microseconds < start || $0.base.start > last.base.start }
+    closed[plan.closed].append(last)
+    var whole = closed[plan.closed][0]
+    for pane in closed[plan.closed].dropFirst() { whole.add(pane) }
+    whole.base.start = Timestamp(microseconds: start)
+    if start < startedAt.microseconds { whole.base.isPartial = true }
+    // The next one does not need the oldest.
+    closed[plan.closed].removeAll { $0.base.start.microseconds == start }
+    return whole
   }
 
   static func start(of time: Int64, length: Int64) -> Int64 {
     let remainder = time % length
     return time - (remainder < 0 ? remainder + length : remainder)
   }
+}
 
-  private func row(_ window: Accumulator) -> Row {
-    Self.row(window, length: lengths[Int(window.point)])
+// MARK: - What a start takes up
+
+extension WindowAggregator {
+  /// What is to be stored of the open windows, in the order of their points; nothing of those that are private.
+  package var openPanes: [Pane] {
+    open.indices.flatMap { place -> [Pane] in
+      let plan = plans[place]
+      guard !plan.treatment.publishesOnlyAggregates else { return [] }
+      let before = plan.closed >= 0 ? closed[plan.closed].map { $0.playing(.closed) } : []
+      let carried = plan.extras >= 0 ? extras[plan.extras] : nil
+      if let base = open[place] {
+        let sketch = plan.sketch >= 0 ? sketches[plan.sketch] : nil
+        return before + [Pane(base, extras: carried, sketch: sketch)]
+      }
+      guard let carried, carried.hasPrevious || carried.isHeld else { return before }
+      let nothing = Accumulator(point: PointIndex(place), start: Timestamp(microseconds: 0), isPartial: false)
+      return before + [Pane(nothing, extras: carried).playing(.idle)]
+    }
   }
 
+  /// Takes back a pane of an earlier run; what it lacks since then makes it partial. `goesOn`: nothing is lacking, the
+  /// readings that came next follow.
+  package mutating func restore(_ pane: Pane, goesOn: Bool = false) {
+    let place = Int(pane.base.point)
+    let plan = plans[place]
+    guard plan.length > 0, !plan.treatment.publishesOnlyAggregates,
+      pane.base.start.microseconds % plan.length == 0,
+      pane.base.start.microseconds.magnitude < 1 << 62, pane.base.offset.magnitude < 1 << 61
+    else { return }
+    if pane.role == .closed {
+      if plan.closed >= 0 { closed[plan.closed].append(pane) }
+      return
+    }
+    if plan.extras >= 0 {
+      extras[plan.extras] = pane.extras ?? Extras()
+      // How long the last value held nobody knows, and the boot may be another.
+      if !goesOn { (extras[plan.extras].isHeld, extras[plan.extras].front) = (false, .min / 2) }
+    }
+    guard pane.role == .open else { return }
+    open[place] = pane.base
+    if !goesOn { open[place]!.isPartial = true }
+    if plan.sketch >= 0 { sketches[plan.sketch] = pane.sketch ?? QuantileSketch() }
+    earliestEnd = Swift.min(earliestEnd, pane.base.start.microseconds + plan.length)
+  }
+
+  /// A counter stood at `value` when its last reading was taken, at `time`.
+  package mutating func goOn(_ point: PointIndex, from value: Double, at time: Timestamp) {
+    let place = plans[Int(point)].extras
+    guard place >= 0 else { return }
+    (extras[place].previous, extras[place].previousTime) = (value, time.microseconds)
+    extras[place].hasPrevious = true
+  }
+
+  /// Closes the window of which `row` is already stored (while restoring).
+  package mutating func close(storedAs row: Row) {
+    let place = Int(row.point)
+    guard place < open.count, let accumulator = open[place],
+      accumulator.start.microseconds + plans[place].length == row.time.microseconds
+    else { return }
+    close(place) { _ in }
+  }
+}
+
+extension WindowAggregator.Pane {
+  fileprivate func playing(_ role: WindowAggregator.Role) -> Self {
+    var pane = self
+    pane.role = role
+    return pane
+  }
+
+  /// Adds the pane behind this one.
+  mutating func add(_ later: Self) {
+    base.add(later.base)
+    if let more = later.extras { extras?.add(more) }
+    if let more = later.sketch { sketch?.add(more) }
+  }
+}
+
+// MARK: - Rows
+
+extension WindowAggregator {
   /// The row of a window that ends now, whatever it has seen. `length` in microseconds.
-  package static func row(_ window: Accumulator, length: Int64) -> Row {
+  package static func row(_ window: Accumulator, length: Int64, extras: [ExtraStatistic] = []) -> Row {
     let end = window.start.microseconds + length
     let variance = window.count > 1 ? window.squares / Double(window.count - 1) : 0
+    let sum = window.total
+    // Infinities do not add up.
+    let mean = sum.isFinite && window.count > 0 ? sum / Double(window.count) : window.mean
     return Row(
       point: window.point, time: Timestamp(microseconds: end),
       boot: BootTime(microseconds: end &- window.offset),
@@ -140,36 +286,28 @@ package struct WindowAggregator: Sendable {
       body: .window(
         WindowSummary(
           seconds: UInt32(length / 1_000_000), count: window.count, bad: window.bad,
-          isPartial: window.isPartial, mean: window.mean, min: window.min, max: window.max, sum: window.sum,
-          standardDeviation: variance.squareRoot(), last: window.last)))
+          isPartial: window.isPartial, mean: mean, min: window.min, max: window.max,
+          sum: sum.isFinite ? sum : window.sum, standardDeviation: variance.squareRoot(), last: window.last,
+          extras: extras)))
   }
-}
 
-extension WindowAggregator.Accumulator {
-  mutating func add(_ reading: Reading) {
-    offset = reading.time.microseconds &- reading.boot.microseconds
-    if reading.timeQuality != .synced { timeQuality = reading.timeQuality }
-    guard let value = reading.value else {
-      bad &+= 1
-      if count == 0 { reason = reading.reason }
-      return
+  package static func row(_ pane: Pane, length: Int64, _ functions: WindowFunctions) -> Row {
+    var found = pane.base.count > 0 ? pane.extras?.statistics(functions) ?? [] : []
+    for (function, quantile) in [(WindowFunctions.p50, 0.5), (.p90, 0.9), (.p99, 0.99)]
+    where functions.contains(function) {
+      if let value = pane.sketch?.value(at: quantile) {
+        found.append(ExtraStatistic(function, .double(value)))
+      }
     }
-    if reading.quality.rawValue > quality.rawValue || count == 0 {
-      quality = reading.quality
-      reason = reading.reason
+    let all = pane.base.count &+ pane.base.bad
+    let good = pane.base.count &- pane.base.uncertain
+    if all > 0, good < all || functions.contains(.good) {
+      found.append(ExtraStatistic(.good, .double(Double(good) / Double(all))))
     }
-    let number = value.asDouble
-    count &+= 1
-    last = value
-    if count == 1 {
-      (mean, min, max, sum) = (number, number, number, number)
-      return
+    // In the order of the functions; durations keep theirs.
+    let ordered = found.enumerated().sorted {
+      ($0.element.function.rawValue, $0.offset) < ($1.element.function.rawValue, $1.offset)
     }
-    let distance = number - mean
-    mean += distance / Double(count)
-    squares += distance * (number - mean)
-    if number < min { min = number }
-    if number > max { max = number }
-    sum += number
+    return row(pane.base, length: length, extras: ordered.map(\.element))
   }
 }

@@ -1,43 +1,69 @@
 /// What was summarised once is summarised again: the statistics of neighbouring windows as those of one.
 extension WindowAggregator.Accumulator {
-  /// Adds the readings of a window that lies in this one. Count, bad, min, max and last are exact; sum and
-  /// mean to the last bits; the deviation by Chan, Golub and LeVeque 1979. `row` is where `summary` is from.
+  /// Adds the readings of a window that lies in this one. Count, bad, min, max and last are exact; sum, mean and
+  /// deviation to the last bits. `row` is where `summary` is from.
   mutating func add(_ summary: WindowSummary, of row: Row) {
-    offset = row.time.microseconds &- row.boot.microseconds
-    if row.timeQuality != .synced { timeQuality = row.timeQuality }
-    if summary.isPartial { isPartial = true }
-    bad = Self.sum(bad, summary.bad)
-    guard summary.count > 0 else {
-      if count == 0 { reason = row.reason }
-      return
-    }
+    var part = Self(point: point, start: start, isPartial: summary.isPartial)
+    part.offset = row.time.microseconds &- row.boot.microseconds
+    part.timeQuality = row.timeQuality
+    (part.count, part.bad) = (summary.count, summary.bad)
     // Bad readings are counted and speak for themselves: how good the others were is not known any more.
-    let said = row.reason == .someBad ? (Quality.good, QualityReason.none) : (row.quality, row.reason)
-    if said.0.rawValue > quality.rawValue || count == 0 { (quality, reason) = said }
-    combine(summary)
+    let isUnknown = summary.count > 0 && row.reason == .someBad
+    part.reason = isUnknown ? .none : row.reason
+    part.quality = isUnknown || summary.count == 0 ? .good : row.quality
+    (part.min, part.max, part.sum, part.last) = (summary.min, summary.max, summary.sum, summary.last)
+    part.mean = summary.mean
+    part.squares =
+      summary.count > 1
+      ? summary.standardDeviation * summary.standardDeviation * Double(summary.count - 1) : 0
+    add(part)
   }
+}
 
-  private mutating func combine(_ summary: WindowSummary) {
-    last = summary.last
-    let (mine, theirs) = (Double(count), Double(summary.count))
-    let theirSquares = summary.standardDeviation * summary.standardDeviation * (theirs - 1)
-    if count == 0 {
-      (mean, min, max, sum) = (summary.mean, summary.min, summary.max, summary.sum)
-      squares = theirSquares
-    } else {
-      let distance = summary.mean - mean
-      mean += distance * (theirs / (mine + theirs))
-      squares += theirSquares + distance * distance * (mine * theirs / (mine + theirs))
-      if summary.min < min { min = summary.min }
-      if summary.max > max { max = summary.max }
-      sum += summary.sum
+/// Extras of neighbouring windows as those of one. Percentiles, vector means and means over time are given up: their
+/// windows do not say enough for it.
+struct ExtrasMerger {
+  private(set) var merged: [ExtraStatistic] = []
+  /// Readings so far, and the good ones among them.
+  private var readings = 0.0
+  private var good = 0.0
+
+  /// `summary` is later than what came before.
+  mutating func add(_ summary: WindowSummary) {
+    let count = Double(summary.count) + Double(summary.bad)
+    // Before shares were told, those that failed were not good.
+    var share = count > 0 ? Double(summary.count) / count : 1
+    for extra in summary.extras {
+      switch extra.function {
+      case .good: share = extra.value.asDouble
+      case .transitions, .increase, .durations: addUp(extra)
+      case .first where !merged.contains { $0.function == .first }: merged.insert(extra, at: 0)
+      default: break
+      }
     }
-    count = Self.sum(count, summary.count)
+    (readings, good) = (readings + count, good + share * count)
   }
 
-  /// The numbers come from a medium: they may be anything.
-  private static func sum(_ left: UInt64, _ right: UInt64) -> UInt64 {
-    let (sum, overflow) = left.addingReportingOverflow(right)
-    return overflow ? .max : sum
+  mutating func add(isGood: Bool) {
+    readings += 1
+    if isGood { good += 1 }
+  }
+
+  /// With the share of good readings, where that is below 1.
+  var result: [ExtraStatistic] {
+    good < readings ? merged + [ExtraStatistic(.good, .double(good / readings))] : merged
+  }
+
+  private mutating func addUp(_ extra: ExtraStatistic) {
+    guard let place = merged.firstIndex(where: { $0.function == extra.function && $0.state == extra.state })
+    else {
+      let place = merged.firstIndex { $0.function.rawValue > extra.function.rawValue } ?? merged.endIndex
+      return merged.insert(extra, at: place)
+    }
+    switch (merged[place].value, extra.value) {
+    case (.unsigned(let mine), .unsigned(let theirs)):
+      merged[place].value = .unsigned(WindowAggregator.Accumulator.sum(mine, theirs))
+    case (let mine, let theirs): merged[place].value = .double(mine.asDouble + theirs.asDouble)
+    }
   }
 }

@@ -37,12 +37,25 @@ package struct Row: Equatable, Sendable {
   }
 }
 
-/// The statistics of the readings in one window that had a value; failed readings are only counted.
-package struct WindowSummary: Equatable, BitwiseCopyable, Sendable {
+/// One of the statistics that only some points ask for.
+package struct ExtraStatistic: Equatable, BitwiseCopyable, Sendable {
+  /// Exactly one.
+  package var function: WindowFunctions
+  package var value: Value
+  /// The state that `.durations` is of; infinity: all others.
+  package var state: Double
+
+  package init(_ function: WindowFunctions, _ value: Value, state: Double = 0) {
+    (self.function, self.value, self.state) = (function, value, state)
+  }
+}
+
+/// The statistics of the readings in one window that had a value and were not bad; the others are only counted.
+package struct WindowSummary: Equatable, Sendable {
   package var seconds: UInt32
   /// Readings that the statistics cover.
   package var count: UInt64
-  /// Readings of the window that failed.
+  /// Readings of the window that failed or were found bad.
   package var bad: UInt64
   /// The daemon was not running, or the clock stepped, for a part of the window.
   package var isPartial: Bool
@@ -54,10 +67,12 @@ package struct WindowSummary: Equatable, BitwiseCopyable, Sendable {
   /// Of the sample (divided by n - 1); 0 for fewer than two readings.
   package var standardDeviation: Double
   package var last: Value
+  /// Of `WindowFunctions.extras`, in their order.
+  package var extras: [ExtraStatistic]
 
   package init(
     seconds: UInt32, count: UInt64, bad: UInt64, isPartial: Bool, mean: Double, min: Double, max: Double,
-    sum: Double, standardDeviation: Double, last: Value
+    sum: Double, standardDeviation: Double, last: Value, extras: [ExtraStatistic] = []
   ) {
     self.seconds = seconds
     self.count = count
@@ -69,5 +84,26 @@ package struct WindowSummary: Equatable, BitwiseCopyable, Sendable {
     self.sum = sum
     self.standardDeviation = standardDeviation
     self.last = last
+    self.extras = extras
+  }
+}
+
+extension WindowSummary {
+  /// One statistic; nil where the window has none, of `.durations`, and of an extra that was not asked for.
+  package func value(of function: WindowFunctions) -> Value? {
+    if function == .count { return .unsigned(count) }
+    if function == .good { return extras.first { $0.function == .good }?.value }
+    guard count > 0 else { return nil }
+    switch function {
+    case .mean: return .double(mean)
+    case .min: return .double(min)
+    case .max: return .double(max)
+    case .sum: return .double(sum)
+    case .standardDeviation: return .double(standardDeviation)
+    case .last: return last
+    case .range: return .double(max - min)
+    case .durations: return nil
+    default: return extras.first { $0.function == function }?.value
+    }
   }
 }

@@ -136,5 +136,10 @@ package struct SmartAttribute: Sendable, Equatable {
 
 /// What of a window is sent where one value has to stand for it.
 package enum Statistic: String, Sendable, CaseIterable {
-  case mean, last, min, max, sum
+  case mean, last, min, max, sum, first, range, twmean, p50, p90, p99, transitions, vmean, increase, rate
+
+  /// The same among a window's functions, which have the same words.
+  package var function: WindowFunctions {
+    WindowFunctions.words.first { "\($0.word)" == rawValue }?.function ?? .last
+  }
 }

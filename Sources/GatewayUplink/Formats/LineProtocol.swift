@@ -30,7 +30,7 @@ package final class LineProtocol: BatchFormat {
     head = RequestHead(path: config.path, contentType: "text/plain; charset=utf-8")
   }
 
-  package var longestRow: Int { longestPoint + 640 }
+  package var longestRow: Int { longestPoint + 640 + WindowSummary.longestExtras }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map(text(of:))
@@ -81,7 +81,7 @@ package final class LineProtocol: BatchFormat {
     switch row.body {
     case .reading(let value):
       buffer.append(" ")
-      if let value { Self.append("value", value, to: &buffer) }
+      if let value { Self.append(StatisticKey(word: "value"), value, to: &buffer) }
     case .window(let summary):
       buffer.append(",window=")
       JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)
@@ -138,9 +138,9 @@ package final class LineProtocol: BatchFormat {
   }
 
   /// NaN and the infinite have no place in a line.
-  private static func append(_ key: StaticString, _ value: Value, to buffer: inout ByteBuffer) {
+  private static func append(_ key: StatisticKey, _ value: Value, to buffer: inout ByteBuffer) {
     if case .double(let number) = value, !number.isFinite { return }
-    buffer.append(key)
+    key.append(to: &buffer)
     buffer.append("=")
     JSONWriter.append(value: value, to: &buffer)
     buffer.append(",")

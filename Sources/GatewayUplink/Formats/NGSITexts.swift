@@ -145,15 +145,7 @@ struct AttributePlan {
   private func number(of row: Row) -> Value? {
     switch row.body {
     case .reading(let value): return value
-    case .window(let summary):
-      guard summary.count > 0 else { return nil }
-      switch config.statistic {
-      case .mean: return .double(summary.mean)
-      case .last: return summary.last
-      case .min: return .double(summary.min)
-      case .max: return .double(summary.max)
-      case .sum: return .double(summary.sum)
-      }
+    case .window(let summary): return summary.value(of: config.statistic.function)
     }
   }
 

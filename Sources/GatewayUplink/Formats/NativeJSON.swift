@@ -22,7 +22,7 @@ package final class NativeJSON: BatchFormat {
   /// Bytes that a batch needs beside its rows, at most.
   package var overhead: Int { headRoom + 2 }
   /// Bytes that a row of the present catalogue needs, at most.
-  package var longestRow: Int { fragments.longest + 480 }
+  package var longestRow: Int { fragments.longest + 480 + WindowSummary.longestExtras }
 
   /// The following rows refer to these points.
   package func use(_ catalogue: Catalogue) { fragments = PointFragments(catalogue.points) }
@@ -105,11 +105,40 @@ package final class NativeJSON: BatchFormat {
     }
     put(",\"sum\":", .sum, summary.sum)
     put(",\"stddev\":", .standardDeviation, summary.standardDeviation)
+    put(",\"range\":", .range, summary.max - summary.min)
+    if !summary.extras.isEmpty { append(summary.extras, to: &buffer) }
     if summary.isPartial { buffer.append(",\"partial\":true") }
     if summary.bad > 0 {
       buffer.append(",\"bad\":")
       JSONWriter.append(integer: summary.bad, to: &buffer)
     }
+  }
+
+  private static func append(_ extras: [ExtraStatistic], to buffer: inout ByteBuffer) {
+    for (word, function) in WindowFunctions.words where WindowFunctions.extras.contains(function) {
+      guard let extra = extras.first(where: { $0.function == function }) else { continue }
+      if function == .durations {
+        append(durations: extras, to: &buffer)
+        continue
+      }
+      buffer.append(",\"")
+      buffer.append(word)
+      buffer.append("\":")
+      JSONWriter.append(value: extra.value, to: &buffer)
+    }
+  }
+
+  /// `,"durations":{"STATE":SECONDS,…}`, where there are any.
+  static func append(durations extras: [ExtraStatistic], to buffer: inout ByteBuffer) {
+    var isFirst = true
+    for extra in extras where extra.function == .durations {
+      buffer.append(isFirst ? ",\"durations\":{\"" : ",\"")
+      StatisticKey.append(state: extra.state, to: &buffer)
+      buffer.append("\":")
+      JSONWriter.append(value: extra.value, to: &buffer)
+      isFirst = false
+    }
+    if !isFirst { buffer.append("}") }
   }
 
   private static func appendQuality(

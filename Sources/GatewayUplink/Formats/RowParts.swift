@@ -14,16 +14,51 @@ struct SplitName: Equatable {
   }
 }
 
+/// What a statistic is called in a flat record: its word, behind that of durations the state.
+struct StatisticKey {
+  var word: StaticString
+  var state: Double?
+
+  /// A state is a whole number, mostly; what it lacks of one is kept.
+  func append(to buffer: inout ByteBuffer) {
+    buffer.append(word)
+    guard let state else { return }
+    buffer.append("_")
+    Self.append(state: state, to: &buffer)
+  }
+
+  static func append(state: Double, to buffer: inout ByteBuffer) {
+    if state.isFinite { JSONWriter.append(double: state, to: &buffer) } else { buffer.append("other") }
+  }
+}
+
 extension WindowSummary {
-  /// The statistics in the point's own unit, under the native batch's names and in its order; none of an empty window.
+  /// What the extras take at most: twelve statistics, and seven durations with their states.
+  static let longestExtras = 12 * 45 + 7 * 80
+
+  /// The statistics in the point's own unit, under the native batch's names and in its order, but for the count; none
+  /// of an empty window.
   @inline(__always)
-  func forEachStatistic(in functions: WindowFunctions, _ body: (StaticString, Value) -> Void) {
-    guard count > 0 else { return }
-    if functions.contains(.mean) { body("mean", .double(mean)) }
-    if functions.contains(.min) { body("min", .double(min)) }
-    if functions.contains(.max) { body("max", .double(max)) }
-    if functions.contains(.last) { body("last", last) }
-    if functions.contains(.sum) { body("sum", .double(sum)) }
-    if functions.contains(.standardDeviation) { body("stddev", .double(standardDeviation)) }
+  func forEachStatistic(in functions: WindowFunctions, _ body: (StatisticKey, Value) -> Void) {
+    guard count > 0 else { return forEachExtra(body) }
+    if functions.contains(.mean) { body(StatisticKey(word: "mean"), .double(mean)) }
+    if functions.contains(.min) { body(StatisticKey(word: "min"), .double(min)) }
+    if functions.contains(.max) { body(StatisticKey(word: "max"), .double(max)) }
+    if functions.contains(.last) { body(StatisticKey(word: "last"), last) }
+    if functions.contains(.sum) { body(StatisticKey(word: "sum"), .double(sum)) }
+    if functions.contains(.standardDeviation) {
+      body(StatisticKey(word: "stddev"), .double(standardDeviation))
+    }
+    if functions.contains(.range) { body(StatisticKey(word: "range"), .double(max - min)) }
+    forEachExtra(body)
+  }
+
+  private func forEachExtra(_ body: (StatisticKey, Value) -> Void) {
+    for extra in extras {
+      guard let word = WindowFunctions.words.first(where: { $0.function == extra.function })?.word else {
+        continue
+      }
+      body(StatisticKey(word: word, state: extra.function == .durations ? extra.state : nil), extra.value)
+    }
   }
 }

@@ -30,7 +30,7 @@ package final class ThingsBoardTelemetry: BatchFormat {
 
   package init(_ config: ThingsBoardConfig) { self.config = config }
 
-  package var longestRow: Int { 480 + 12 * (longestPoint + 8) }
+  package var longestRow: Int { 480 + 32 * (longestPoint + 8) + WindowSummary.longestExtras }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map { point in
@@ -63,7 +63,7 @@ package final class ThingsBoardTelemetry: BatchFormat {
     buffer.append(",\"values\":{")
     switch row.body {
     case .reading(let value):
-      if let value { append(point.key, "", value, to: &buffer) }
+      if let value { append(point.key, nil, value, to: &buffer) }
     case .window(let summary):
       append(summary, point, to: &buffer)
     }
@@ -80,15 +80,18 @@ package final class ThingsBoardTelemetry: BatchFormat {
   /// Each with a comma behind it.
   private func append(_ summary: WindowSummary, _ point: PointText, to buffer: inout ByteBuffer) {
     summary.forEachStatistic(in: point.functions) { append(point.key, $0, $1, to: &buffer) }
-    if point.functions.contains(.count) { append(point.key, "count", .unsigned(summary.count), to: &buffer) }
+    if point.functions.contains(.count) {
+      append(point.key, StatisticKey(word: "count"), .unsigned(summary.count), to: &buffer)
+    }
     if summary.isPartial {
-      appendKey(point.key, "partial", to: &buffer)
+      appendKey(point.key, StatisticKey(word: "partial"), to: &buffer)
       buffer.append("true,")
     }
-    if summary.bad > 0 { append(point.key, "bad", .unsigned(summary.bad), to: &buffer) }
+    if summary.bad > 0 { append(point.key, StatisticKey(word: "bad"), .unsigned(summary.bad), to: &buffer) }
   }
 
-  private func append(_ key: String, _ statistic: StaticString, _ value: Value, to buffer: inout ByteBuffer) {
+  private func append(_ key: String, _ statistic: StatisticKey?, _ value: Value, to buffer: inout ByteBuffer)
+  {
     if case .double(let number) = value, !number.isFinite { return }
     appendKey(key, statistic, to: &buffer)
     JSONWriter.append(value: value, to: &buffer)
@@ -98,24 +101,24 @@ package final class ThingsBoardTelemetry: BatchFormat {
   private func append(
     _ quality: Quality, _ reason: QualityReason, _ key: String, to buffer: inout ByteBuffer
   ) {
-    appendKey(key, "quality", to: &buffer)
+    appendKey(key, StatisticKey(word: "quality"), to: &buffer)
     buffer.append("\"")
     buffer.append(quality.word)
     buffer.append("\"")
     guard quality != .good else { return }
     buffer.append(",")
-    appendKey(key, "reason", to: &buffer)
+    appendKey(key, StatisticKey(word: "reason"), to: &buffer)
     buffer.append("\"")
     buffer.append(reason.word)
     buffer.append("\"")
   }
 
-  private func appendKey(_ key: String, _ statistic: StaticString, to buffer: inout ByteBuffer) {
+  private func appendKey(_ key: String, _ statistic: StatisticKey?, to buffer: inout ByteBuffer) {
     buffer.append("\"")
     buffer.append(key)
-    if statistic.utf8CodeUnitCount > 0 {
+    if let statistic {
       buffer.append("_")
-      buffer.append(statistic)
+      statistic.append(to: &buffer)
     }
     buffer.append("\":")
   }

@@ -3,7 +3,7 @@ internal import GatewayCore
 /// One row of a data array: `[phenomenonTime, resultTime, result, resultQuality?, parameters]`.
 struct ObservationText {
   /// Bytes of a row, at most.
-  static let longest = 800
+  static let longest = 800 + WindowSummary.longestExtras
 
   let options: SensorThingsOptions
 
@@ -29,7 +29,12 @@ struct ObservationText {
     switch row.body {
     case .reading(nil): buffer.append("null")
     case .reading(let value?): JSONWriter.append(value: value, to: &buffer)
-    case .window(let summary): Self.append(main, of: summary, to: &buffer)
+    case .window(let summary):
+      if let value = summary.value(of: main) {
+        JSONWriter.append(value: value, to: &buffer)
+      } else {
+        buffer.append("null")
+      }
     }
     if row.quality != .good { Self.append(row.quality, row.reason, to: &buffer) }
     buffer.append(",{\"recordId\":\"")
@@ -61,16 +66,18 @@ struct ObservationText {
   ) {
     buffer.append(",\"window\":")
     JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)
-    for (word, function) in WindowFunctions.words where functions.contains(function) {
-      if function == main {
+    for (word, function) in WindowFunctions.words {
+      if function == main, functions.contains(main) {
         buffer.append(",\"statistic\":\"")
         buffer.append(word)
         buffer.append("\"")
-      } else if function == .count || summary.count > 0 {
+      } else if function == .durations {
+        NativeJSON.append(durations: summary.extras, to: &buffer)
+      } else if functions.contains(function) || function == .good, let value = summary.value(of: function) {
         buffer.append(",\"")
         buffer.append(word)
         buffer.append("\":")
-        append(function, of: summary, to: &buffer)
+        JSONWriter.append(value: value, to: &buffer)
       }
     }
     if summary.isPartial { buffer.append(",\"partial\":true") }
@@ -79,28 +86,18 @@ struct ObservationText {
       JSONWriter.append(integer: summary.bad, to: &buffer)
     }
   }
-
-  private static func append(
-    _ function: WindowFunctions, of summary: WindowSummary, to buffer: inout ByteBuffer
-  ) {
-    if function == .count { return JSONWriter.append(integer: summary.count, to: &buffer) }
-    if summary.count == 0 { return buffer.append("null") }
-    switch function {
-    case .mean: JSONWriter.append(double: summary.mean, to: &buffer)
-    case .min: JSONWriter.append(double: summary.min, to: &buffer)
-    case .max: JSONWriter.append(double: summary.max, to: &buffer)
-    case .sum: JSONWriter.append(double: summary.sum, to: &buffer)
-    case .standardDeviation: JSONWriter.append(double: summary.standardDeviation, to: &buffer)
-    default: JSONWriter.append(value: summary.last, to: &buffer)
-    }
-  }
 }
 
 extension WindowFunctions {
-  /// What stands for a window of this point: the mean of a gauge, the last value of a counter or a state; where that
-  /// is not configured, the first that is.
+  /// What stands for a window of this point: the mean of a gauge or a direction, the last value of a counter or a state;
+  /// where that is not configured, the first that is.
   static func result(of point: PointDescription) -> WindowFunctions {
-    let first: [WindowFunctions] = point.kind == .gauge ? [.mean, .last] : [.last, .max]
+    let first: [WindowFunctions] =
+      switch point.kind {
+      case .gauge: [.mean, .last]
+      case .direction: [.vectorMean, .last]
+      default: [.last, .max]
+      }
     return (first + words.map(\.function)).first { point.functions.contains($0) } ?? .last
   }
 }
