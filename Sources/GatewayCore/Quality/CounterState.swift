@@ -1,0 +1,146 @@
+/// A meter's count and what it adds up to over wraps, resets and replacements. Counted in whole quanta (the point's
+/// scale), so that nothing is lost to rounding: as long as there was no trouble, the total is the meter's own count.
+///
+/// `boot`, `time` and so on are for whoever stores it: made again from them and told by `resume` whether that was in
+/// the same boot, it goes on.
+package struct CounterState: BitwiseCopyable, Sendable {
+  /// What a count without a scale is resolved to; a power of two, so that no double of usual size is changed by it.
+  private static let finest = 0x1p-40
+
+  /// The meter's last count, in quanta.
+  package var count: Int128 = 0
+  /// What is to be added to it for the total.
+  package var base: Int128 = 0
+  /// In the point's unit; 0 before the first reading.
+  package var quantum = 0.0
+  /// Those of the last reading with a value.
+  package var boot = BootTime(microseconds: 0)
+  package var time = Timestamp(microseconds: 0)
+  package var isSynced = false
+  /// For how long before that the count had stood still, in microseconds.
+  package var idle: Int64 = 0
+  private var isSameBoot = true
+
+  package init() {}
+
+  /// What was stored.
+  package init(
+    count: Int128, base: Int128, quantum: Double, moment: Moment, isSynced: Bool, idle: Int64
+  ) {
+    (self.count, self.base, self.quantum) = (count, base, quantum)
+    (boot, time, self.isSynced, self.idle) = (moment.boot, moment.time, isSynced, idle)
+  }
+
+  /// To be called behind a restart. In another boot the pause is known only where both clocks were right.
+  package mutating func resume(inSameBoot isSame: Bool) { isSameBoot = isSame }
+
+  /// The reading with the running total, `uncertain` where the interval before it is doubtful; one that failed goes
+  /// through, without a value. `quantum`: what the point's value is a multiple of, its scale; nil: whole numbers are
+  /// whole, and others taken as they are. The value must be finite.
+  package mutating func take(
+    _ reading: Reading, by config: CounterConfig, quantum scale: Double? = nil
+  ) -> Reading {
+    guard reading.quality != .bad, let value = reading.value else {
+      return reading.with(nil)
+    }
+    let quantum = Self.quantum(of: value, scale)
+    let now = Self.whole(value, quantum)
+    var result = reading
+    if self.quantum == 0 {
+      count = now
+    } else if self.quantum != quantum {
+      // Another scale than before: what was counted counts, what came since is not known.
+      base = Self.whole(.double(Double(count + base) * self.quantum), quantum) - now
+      (count, idle) = (now, 0)
+      result.find(.uncertain, .counterGap)
+    } else {
+      let elapsed = elapsed(to: reading)
+      let step = step(to: now, elapsed, config)
+      result.find(step.doubt == .none ? .good : .uncertain, step.doubt)
+      base += count - now + step.increment
+      idle = now == count ? idle &+ (elapsed ?? 0) : 0
+      count = now
+    }
+    (self.quantum, boot, time) = (quantum, reading.boot, reading.time)
+    (isSynced, isSameBoot) = (reading.timeQuality == .synced, true)
+    return base == 0 ? result : result.with(total(as: value))
+  }
+
+  /// Microseconds since the last reading; nil where nobody knows.
+  private func elapsed(to reading: Reading) -> Int64? {
+    if isSameBoot, reading.boot >= boot { return reading.boot.microseconds - boot.microseconds }
+    guard isSynced, reading.timeQuality == .synced, reading.time >= time else { return nil }
+    return reading.time.microseconds - time.microseconds
+  }
+
+  /// What was counted in between, and why that is doubtful.
+  private func step(
+    to now: Int128, _ elapsed: Int64?, _ config: CounterConfig
+  ) -> (increment: Int128, doubt: QualityReason) {
+    let ahead = now - count
+    let modulus = config.modulus.map { Self.whole(.double($0), quantum) }
+    let around = modulus.map { ahead + $0 } ?? 0
+    if let elapsed, let whole = config.modulus, let rate = config.maximumRate,
+      Double(elapsed) / 1e6 > whole / rate, ahead >= 0 || around > 0
+    {
+      return (ahead >= 0 ? ahead : around, .counterGap)
+    }
+    let most = most(in: elapsed, config)
+    if ahead >= 0 {
+      return Double(ahead) <= most ?? .infinity ? (ahead, .none) : (0, .meterReplaced)
+    }
+    if let modulus, around > 0, Double(around) <= most ?? Double(modulus) / 2 {
+      // Behind a pause of unknown length it may have been more than one turn, or a reset.
+      return (around, elapsed == nil ? .counterGap : .none)
+    }
+    // It has counted from 0, unless it has more than a reset explains.
+    guard Double(now) <= most ?? Double(count / 2) else {
+      return (0, most == nil ? .counterReset : .meterReplaced)
+    }
+    return (max(now, 0), .counterReset)
+  }
+
+  /// Quanta that the meter can have counted; nil where that is not known. Since the count last changed, for registers
+  /// are renewed in steps; and with a second and a quantum of grace.
+  private func most(in elapsed: Int64?, _ config: CounterConfig) -> Double? {
+    guard let elapsed, let rate = config.maximumRate else { return nil }
+    return rate * (Double(elapsed &+ idle) / 1e6 + 1) / quantum + 1
+  }
+
+  private static func quantum(of value: Value, _ scale: Double?) -> Double {
+    if let scale { return abs(scale) }
+    if case .double = value { return finest }
+    return 1
+  }
+
+  private static func whole(_ value: Value, _ quantum: Double) -> Int128 {
+    switch value {
+    case .signed(let number) where quantum == 1: return Int128(number)
+    case .unsigned(let number) where quantum == 1: return Int128(number)
+    default:
+      let quanta = (value.asDouble / quantum).rounded()
+      return Int64(exactly: quanta).map { Int128($0) } ?? Int128(min(max(quanta, -0x1p120), 0x1p120))
+    }
+  }
+
+  private func total(as value: Value) -> Value {
+    let total = count + base
+    switch value {
+    case .unsigned where quantum == 1: if let whole = UInt64(exactly: total) { return .unsigned(whole) }
+    case .signed where quantum == 1: if let whole = Int64(exactly: total) { return .signed(whole) }
+    default: break
+    }
+    let number = Int64(exactly: total).map { Double($0) } ?? Double(total)
+    // Of 0.01, which is no double, the hundred is one: the total is rounded once only.
+    let inverse = (1 / quantum).rounded()
+    return .double(inverse >= 1 && 1 / inverse == quantum ? number / inverse : number * quantum)
+  }
+}
+
+extension Reading {
+  /// The same with another value.
+  func with(_ value: Value?) -> Reading {
+    Reading(
+      point: point, at: moment, value: value, quality: quality, reason: reason, timeQuality: timeQuality)
+  }
+}
