@@ -45,7 +45,8 @@ final class Acquisition: Sendable {
     self.devices = devices
     self.buses = buses
     pulses = Self.pulses(of: config, totals)
-    pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+    pipeline = Pipeline(
+      catalogue: catalogue, treatments: config.treatments, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
   }
 
   private static func pulses(of config: GatewayConfig, _ totals: PulseTotals) -> [Pipeline.PulsePoint] {
@@ -103,8 +104,8 @@ final class Acquisition: Sendable {
   ) throws(SystemError) {
     try pipeline.start(
       Pipeline.Setup(
-        catalogue: catalogue, commitInterval: commitInterval, state: state,
-        pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
+        catalogue: catalogue, boot: Gateway.boot, commitInterval: commitInterval,
+        state: state, pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
     for bus in buses { try bus.runner.start() }
   }
 

@@ -95,7 +95,7 @@ package final class Gateway: Sendable {
     }
   }
 
-  private static let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
+  static let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
 
   /// What the disk says was open when the last run ended.
   private static func takeUp(

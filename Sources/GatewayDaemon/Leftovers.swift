@@ -1,5 +1,6 @@
 internal import GatewayCore
 internal import GatewayStore
+internal import GatewaySystem
 
 extension PipelineState {
   /// What the disk's newest segments say of the run before.
@@ -20,7 +21,9 @@ extension PipelineState {
     var probe = WindowAggregator(points: catalogue.points, startedAt: time)
     let leftovers = Set(restore(into: &probe, points: catalogue.points).map(\.point.name))
     guard !leftovers.isEmpty else { return nil }
-    let before = Catalogue(points: windows.map(\.point) + totals.map(\.point))
+    // What each section of the state speaks of, one behind the other.
+    let before = Catalogue(
+      points: windows.map(\.point) + totals.map(\.point) + counters.map(\.point) + waiting.map(\.point))
     var rows = RowEncoder()
     var open: [WindowAggregator.Pane] = []
     for (place, window) in windows.enumerated() {
@@ -33,15 +36,34 @@ extension PipelineState {
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: books, checkpoint: open, to: &checkpoint)
-    let pulses = totals.enumerated().map { place, total in
-      (point: PointIndex(windows.count + place), pulses: total.pulses)
-    }
-    PipelineStateEncoder.append(totals: pulses, books, to: &checkpoint)
+    PipelineStateEncoder.append(rest, books, to: &checkpoint)
     let count = rows.rowCount
     windows.removeAll { leftovers.contains($0.point.name) }
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
       rowCount: count, catalogue: before, time: time, beginsPipeline: true,
       knowsPast: knowsPast)
+  }
+
+  /// What stands behind the windows, by the places of `closeLeftovers`.
+  private var rest: PipelineStateEncoder.Rest {
+    var place = windows.count
+    func next() -> PointIndex {
+      place += 1
+      return PointIndex(place - 1)
+    }
+    var rest = PipelineStateEncoder.Rest(totals: totals.map { (point: next(), pulses: $0.pulses) })
+    let boot = SystemClock.bootID
+    rest.counters = counters.map { total in
+      var counter = total.counter
+      counter.resume(inSameBoot: total.boot == boot)
+      return (point: next(), counter: counter)
+    }
+    rest.waiting = waiting.map {
+      var reading = $0.reading
+      reading.point = next()
+      return reading
+    }
+    return rest
   }
 }

@@ -147,12 +147,23 @@ extension ConfigCheck {
     point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
     point.functions = sampling.fitting(
       point.kind, &keys, isPrivate: point.treatment.publishesOnlyAggregates)
+    point.treatment.quantum = Self.quantum(of: place)
     if !point.functions.isDisjoint(with: [.increase, .rate]), point.treatment.counter == nil {
       point.treatment.counter = CounterConfig()
     }
     keys.finish()
     checkAttribute(attribute, point)
     return point
+  }
+
+  private static func quantum(of place: PointPlace) -> Double? {
+    let scale: LinearScale =
+      switch place {
+      case .register(let place): place.layout.scale
+      case .line(let line): line.scale
+      case .field(let field): field.scale
+      }
+    return scale.isIdentity || scale.scale == 0 ? nil : scale.scale
   }
 
   /// What a point has only one sensible reading as, where the file says nothing.

@@ -86,7 +86,9 @@ package final class Catalogue: Sendable, Equatable {
     let known = WindowFunctions(rawValue: functions)
     if seconds == 0 { return rows == 0 ? (.raw, known) : nil }
     guard rows > 0, seconds % rows == 0 else { return nil }
-    return (rows == 1 ? .tumbling(seconds: seconds) : .sliding(seconds: seconds, slide: seconds / rows), known)
+    return (
+      rows == 1 ? .tumbling(seconds: seconds) : .sliding(seconds: seconds, slide: seconds / rows), known
+    )
   }
 
   private static func firstWindow(_ reader: inout ByteReader) -> (Window, WindowFunctions)? {

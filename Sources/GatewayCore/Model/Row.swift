@@ -120,3 +120,13 @@ extension WindowSummary {
     }
   }
 }
+
+extension Reading {
+  /// nil of a window and an alarm.
+  package init?(_ row: Row) {
+    guard case .reading(let value) = row.body else { return nil }
+    self.init(
+      point: row.point, at: Moment(time: row.time, boot: row.boot), value: value, quality: row.quality,
+      reason: row.reason, timeQuality: row.timeQuality)
+  }
+}
