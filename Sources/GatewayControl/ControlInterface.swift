@@ -56,6 +56,7 @@ package enum ControlInterface {
       reason: ?string
     )
 
+    # unchanged: readings that "report" kept back; suppressed: windows of fewer readings than "min-count";
     # stored = delivered + queued + evicted + quarantined; damaged and thinned (lives on in summaries) are parts of evicted
     type Accounting (
       acquired: int,
@@ -66,7 +67,9 @@ package enum ControlInterface {
       evicted: int,
       quarantined: int,
       damaged: int,
-      thinned: int
+      thinned: int,
+      unchanged: int,
+      suppressed: int
     )
 
     # value: of a window its mean; cause: what the platform says; retried: it is queued again

@@ -153,6 +153,7 @@ package final class Gateway: Sendable {
     let acquired = running.acquisition.pipeline.currentBooks
     var accounting = StatusSnapshot.Accounting()
     (accounting.acquired, accounting.ringDropped) = (acquired.acquired, acquired.ringDropped)
+    (accounting.unchanged, accounting.suppressed) = (acquired.unchanged, acquired.suppressed)
     let books = rows.books
     (accounting.stored, accounting.delivered, accounting.queued) = (
       books.stored, books.delivered, books.queued

@@ -125,6 +125,8 @@ package struct StatusText {
     }
     add("acquired", books.acquired)
     add("ring drops", books.ringDropped, isLoss: true)
+    if books.unchanged > 0 { add("unchanged", books.unchanged) }
+    if books.suppressed > 0 { add("suppressed", books.suppressed) }
     add("stored", books.stored)
     add("delivered", books.delivered)
     add("queued", books.queued)

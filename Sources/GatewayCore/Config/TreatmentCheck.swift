@@ -5,6 +5,9 @@ struct TreatmentCheck {
   /// `point`: what is known of it already.
   func treatment(_ keys: inout MappingReader, of point: PointConfig) -> PointTreatment {
     var treatment = PointTreatment()
+    treatment.tests = tests(&keys, of: point)
+    treatment.counter = counter(&keys, of: point)
+    treatment.report = report(&keys, of: point)
     privacy(&keys, point.window, &treatment)
     treatment.alarms = alarms(&keys)
     return treatment

@@ -94,6 +94,8 @@ extension StatusSnapshot.Accounting {
     object.member("damaged", damaged, to: &buffer)
     object.member("thinned", thinned, to: &buffer)
     object.member("pending", pending, to: &buffer)
+    object.member("unchanged", unchanged, to: &buffer)
+    object.member("suppressed", suppressed, to: &buffer)
     object.end(&buffer)
   }
 }

@@ -71,6 +71,8 @@ extension StatusSnapshot.Accounting {
     self.init()
     acquired = json.count("acquired")
     ringDropped = json.count("ringDropped")
+    unchanged = json.count("unchanged")
+    suppressed = json.count("suppressed")
     stored = json.count("stored")
     delivered = json.count("delivered")
     queued = json.count("queued")

@@ -69,6 +69,10 @@ package struct StatusSnapshot: Equatable, Sendable {
   package struct Accounting: Equatable, Sendable {
     package var acquired: UInt64 = 0
     package var ringDropped: UInt64 = 0
+    /// Readings that `report` kept back.
+    package var unchanged: UInt64 = 0
+    /// Windows of fewer readings than `min-count`.
+    package var suppressed: UInt64 = 0
     package var stored: UInt64 = 0
     package var delivered: UInt64 = 0
     package var queued: UInt64 = 0
