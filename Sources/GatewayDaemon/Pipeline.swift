@@ -31,6 +31,8 @@ final class Pipeline: Sendable {
     var pulses: [PulsePoint] = []
     /// What earlier runs counted, where the disk has not said it yet.
     var past = Past(PulseTotals(), isKnown: true)
+    /// The lane of alarms; nil where there is none.
+    var alarms: AlarmLane?
   }
 
   struct PulsePoint: Sendable {
@@ -110,6 +112,7 @@ private struct PipelineWorker: ~Copyable {
   private var committedTotals: [UInt64]
   private var aggregator: WindowAggregator
   private let hasWindows: Bool
+  private var alarms: AlarmDesk?
   private var rows = RowEncoder()
   private var journal = RowEncoder()
   private var nextCommit: BootTime
@@ -133,6 +136,7 @@ private struct PipelineWorker: ~Copyable {
     aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
     hasWindows = catalogue.points.contains { $0.window != .raw }
     nextCommit = now.boot.advanced(by: commitInterval)
+    alarms = setup.alarms?.makeDesk()
     _ = setup.state.restore(into: &aggregator, points: catalogue.points)
   }
 
@@ -146,7 +150,10 @@ private struct PipelineWorker: ~Copyable {
   }
 
   mutating func turn(at now: Moment) {
-    guard drainRings(untilFull: true) else { return }
+    let isDrained = drainRings(untilFull: true)
+    // Whatever rows wait for: alarms do not wait for them.
+    alarms?.tick(at: now)
+    guard isDrained else { return }
     aggregator.closeDue(at: now.time) { rows.append($0) }
     if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
@@ -179,6 +186,7 @@ private struct PipelineWorker: ~Copyable {
   }
 
   private mutating func collect(_ reading: Reading) {
+    alarms?.take(reading)
     guard hasWindows, aggregator.isWindowed(reading.point) else { return rows.append(reading) }
     journal.append(reading)
     aggregator.add(reading) { rows.append($0) }
@@ -221,6 +229,7 @@ private struct PipelineWorker: ~Copyable {
   /// goes on from here.
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
+    alarms?.tick(at: now)
     aggregator.closeDue(at: now.time) { rows.append($0) }
     commit(at: now.time)
     let windows = aggregator.openWindows.map {

@@ -93,6 +93,7 @@ final class Cabinet: ControlDelegate {
     var export: ScriptedExport?
     var marked: [ExportedRun] = []
     var quarantine: [QuarantineEntry] = []
+    var alarms: [AlarmReport] = []
     var reloads = 0
     var flushes = 0
     var chip = ChipAnswer.unknown(known: ["cabinet", "/dev/gpiochip0"])
@@ -125,6 +126,7 @@ final class Cabinet: ControlDelegate {
 }
 
 extension Cabinet {
+  func alarms() -> [AlarmReport] { state.withLock { $0.alarms } }
   var quarantine: [QuarantineEntry] { state.withLock { $0.quarantine } }
   func retry(_ entries: [QuarantineEntry]) -> [String] { entries.map { "row \($0.row.seq) stays" } }
 
