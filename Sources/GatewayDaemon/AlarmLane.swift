@@ -76,9 +76,10 @@ final class AlarmLane: Sendable {
     let clearing = shown.withLock { shown -> PendingCommit? in
       shown.config = config
       let clearing = Self.clearing(&shown.raised, for: config, clock.quality, knowsPast: past.isKnown)
-      shown.reports = AlarmRoll(
-        config.alarms, raised: shown.raised, before: shown.reports, at: SystemClock.boot
-      ).reports
+      shown.reports =
+        AlarmRoll(
+          config.alarms, raised: shown.raised, before: shown.reports, at: SystemClock.boot
+        ).reports
       return clearing
     }
     if let clearing { queue.push(clearing) }

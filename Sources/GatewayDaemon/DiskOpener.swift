@@ -21,7 +21,8 @@ extension DaemonOptions {
         throw .refused("\(error); --state names another", code: error.code)
       }
       return try DurableStore.open(
-        directory: directory, place, capacity: config.store.capacity, destinations: config.destinations.map(\.name),
+        directory: directory, place, capacity: config.store.capacity,
+        destinations: config.destinations.map(\.name),
         boot: boot, mark: mark)
     }
   }

@@ -246,7 +246,7 @@ extension DurableStore {
 
   private var deleted: String {
     "\"\(device.name)\" was deleted or moved under the gateway: its rows end with this run;"
-    + " let them be delivered or export them, then restart gatewayd"
+      + " let them be delivered or export them, then restart gatewayd"
   }
 
   package var usage: Usage {

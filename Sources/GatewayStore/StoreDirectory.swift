@@ -18,7 +18,8 @@ final class StoreDirectory: Sendable {
     lock = try Self.openPlainFile(place.lock, in: directory, path: path)
     if case .failure(let error) = retrying({ flock(lock.number, LOCK_EX | LOCK_NB) }) {
       guard error.code == EWOULDBLOCK else {
-        throw .refused("cannot lock \"\(path)/\(place.lock)\": \(SystemError.text(error.code))", code: error.code)
+        throw .refused(
+          "cannot lock \"\(path)/\(place.lock)\": \(SystemError.text(error.code))", code: error.code)
       }
       throw .busy("cannot lock \"\(path)/\(place.lock)\": another gatewayd runs on this state directory")
     }

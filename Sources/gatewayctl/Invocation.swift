@@ -5,7 +5,8 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, alarms, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision, check,
+  case status, alarms, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision,
+    check,
     reload
   case flush, help
 }

@@ -16,8 +16,11 @@ package enum AlarmsText {
         TextCell(alarm.raisings == 0 ? "" : "\(Quantities.grouped(alarm.raisings))x"),
       ])
       guard alarm.isRaised else { continue }
-      table.appendNote(
-        TextCell("since \(alarm.since.map { "\($0)" } ?? "before the start")\(value(alarm))", .faint))
+      table.appendNote(TextCell("since \(alarm.since.map { "\($0)" } ?? "before the start")", .faint))
+      if let value = alarm.value {
+        let unit = alarm.unit.map { " \(Quantities.symbol($0))" } ?? ""
+        table.appendNote(TextCell("value \(Quantities.text(value))\(unit)", .faint))
+      }
     }
     let count =
       raised.isEmpty ? "none of \(alarms.count) is raised" : "\(raised.count) of \(alarms.count) raised"
@@ -27,10 +30,5 @@ package enum AlarmsText {
 
   private static func since(_ alarm: AlarmReport) -> Timestamp {
     alarm.since ?? Timestamp(microseconds: .min)
-  }
-
-  private static func value(_ alarm: AlarmReport) -> String {
-    guard let value = alarm.value else { return "" }
-    return ", value \(Quantities.text(value))" + (alarm.unit.map { " \(Quantities.symbol($0))" } ?? "")
   }
 }
