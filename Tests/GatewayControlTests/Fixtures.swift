@@ -43,6 +43,10 @@ extension StatusSnapshot {
         Destination(
           name: "platform", state: .ok, stored: 3720, delivered: 3700, queued: 20, evicted: 0, quarantined: 0,
           lastSuccess: .nine.advanced(by: .seconds(-2)), lastError: nil, retryIn: nil)
+      ],
+      alarms: [
+        AlarmReport(
+          name: "open", point: "io.door", unit: nil, isRaised: false, since: nil, value: nil, raisings: 0)
       ])
   }
 
