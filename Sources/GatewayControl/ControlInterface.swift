@@ -34,6 +34,17 @@ package enum ControlInterface {
       planned: ?float
     )
 
+    # state: raised or cleared; since: when it became so; value: what did it; raised: how often in this run
+    type Alarm (
+      name: string,
+      point: string,
+      state: string,
+      since: ?string,
+      value: ?float,
+      unit: ?string,
+      raised: int
+    )
+
     # state: starting, ok, degraded or failed
     type Device (name: string, state: string)
 
@@ -188,8 +199,12 @@ package enum ControlInterface {
       points: []Point,
       accounting: Accounting,
       store: StoreUsage,
-      destinations: []Destination
+      destinations: []Destination,
+      alarms: []Alarm
     )
+
+    # Each alarm of the configuration.
+    method Alarms() -> (alarms: []Alarm)
 
     # Each point with its last reading.
     method Sensors() -> (points: []Point)

@@ -100,12 +100,13 @@ final class Acquisition: Sendable {
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 
   func start(
-    from state: PipelineState, past: Past, commitInterval: Duration, queue: CommitQueue
+    from state: PipelineState, past: Past, commitInterval: Duration, queue: CommitQueue,
+    alarms: AlarmLane? = nil
   ) throws(SystemError) {
     try pipeline.start(
       Pipeline.Setup(
-        catalogue: catalogue, boot: Gateway.boot, commitInterval: commitInterval,
-        state: state, pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
+        catalogue: catalogue, boot: Gateway.boot, commitInterval: commitInterval, state: state,
+        pulses: pulses, past: past, alarms: alarms), ports: buses.map(\.port), queue: queue)
     for bus in buses { try bus.runner.start() }
   }
 

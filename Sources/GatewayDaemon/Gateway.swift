@@ -38,7 +38,7 @@ package enum StartFailure: Error, CustomStringConvertible {
 /// close, and nobody reloads behind the end. The main thread starts and stops; `status` and the commands may
 /// be called from any thread.
 package final class Gateway: Sendable {
-  private struct Running: Sendable {
+  struct Running: Sendable {
     var config: GatewayConfig
     var acquisition: Acquisition
     var notes: [String] = []
@@ -48,19 +48,21 @@ package final class Gateway: Sendable {
 
   private let options: DaemonOptions
   let stores: Stores
-  private let queue: CommitQueue
-  private let writer: StoreWriter
+  /// The lane of alarms; nil while there is none.
+  private let alarms = Mutex<AlarmLane?>(nil)
+  let queue: CommitQueue
+  let writer: StoreWriter
   private let wake: EventSignal
   private let clock: ClockState
   private let totals = PulseTotals()
   private let parking = GPIOParking()
-  private let startedAt = SystemClock.boot
-  private let writerHeartbeat = Heartbeat(name: "store")
+  let startedAt = SystemClock.boot
+  let writerHeartbeat = Heartbeat(name: "store")
   private let controlHeartbeat = Heartbeat(name: "control")
-  private let flash: FlashWatch
+  let flash: FlashWatch
   /// Where rows are carried out by hand.
   let carryDesk = CarryDesk()
-  private let running: Mutex<Running>
+  let running: Mutex<Running>
   private let reloading = Mutex(())
   private let control = Mutex<VarlinkServer?>(nil)
 
@@ -70,29 +72,42 @@ package final class Gateway: Sendable {
     self.options = options
     stores = try Stores(
       config, boot: Self.boot,
-      secrets: Depot.Secrets(
-        credentialsDirectory: options.credentialsDirectory, configDirectory: options.configDirectory,
-        stateDirectory: options.stateDirectory),
-      totals: totals, openDisk: options.diskOpener(boot: Self.boot))
+      secrets: options.secrets, totals: totals, openDisk: options.diskOpener(boot: Self.boot))
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
+    let acquisition: Acquisition
     do throws(SystemError) {
       wake = try EventSignal()
       clock = ClockState()
       queue = try CommitQueue(drained: wake)
       writer = try StoreWriter(stores: stores, queue: queue, heartbeat: writerHeartbeat)
-      let acquisition = try Acquisition(
+      acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
-      let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
-      stores.past.begin(with: state)
-      running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
-      writer.retain(config.store.retain)
-      try stores.start()
-      try writer.start()
-      try acquisition.start(
-        from: state, past: stores.past, commitInterval: config.store.commit, queue: queue)
     } catch {
       throw .system(error)
     }
+    running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
+    let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
+    stores.past.begin(with: state)
+    writer.retain(config.store.retain)
+    try beginAlarms(config)
+    do throws(SystemError) {
+      try stores.start()
+      try writer.start()
+      try acquisition.start(
+        from: state, past: stores.past, commitInterval: config.store.commit, queue: queue,
+        alarms: alarmLane)
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  /// Makes the lane of alarms where it is needed and not there.
+  private func beginAlarms(_ config: GatewayConfig) throws(StartFailure) {
+    guard alarmLane == nil,
+      let lane = try AlarmLane.make(options, config, boot: Self.boot, clock: clock, wake: wake)
+    else { return }
+    do throws(SystemError) { try lane.start() } catch { throw .system(error) }
+    alarms.withLock { $0 = lane }
   }
 
   static let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
@@ -140,51 +155,15 @@ package final class Gateway: Sendable {
     DeliveryLedger.entryNames(for: config.destinations.map(\.name))
   }
 
+  var alarmLane: AlarmLane? { alarms.withLock { $0 } }
+
   /// What runs at present.
   var config: GatewayConfig { running.withLock { $0.config } }
-
-  /// Every worker's sign of life, for the watchdog.
-  package var heartbeats: [Heartbeat] { [writerHeartbeat] + acquisition.heartbeats + stores.heartbeats }
-
-  package var status: StatusSnapshot {
-    let running = running.withLock { $0 }
-    var rows = stores.summary
-    rows.store.fault = rows.store.fault ?? writer.fault
-    let acquired = running.acquisition.pipeline.currentBooks
-    var accounting = StatusSnapshot.Accounting()
-    (accounting.acquired, accounting.ringDropped) = (acquired.acquired, acquired.ringDropped)
-    (accounting.unchanged, accounting.suppressed) = (acquired.unchanged, acquired.suppressed)
-    let books = rows.books
-    (accounting.stored, accounting.delivered, accounting.queued) = (
-      books.stored, books.delivered, books.queued
-    )
-    (accounting.evicted, accounting.damaged) = (books.evicted, books.damaged)
-    (accounting.quarantined, accounting.thinned) = (books.quarantined, books.thinned)
-    accounting.pending = UInt64(queue.rowCount) + rows.held
-    return StatusBoard.snapshot(
-      StatusBoard.Inputs(
-        config: running.config, startedAt: startedAt, acquisition: running.acquisition, store: rows.store,
-        accounting: accounting, lostSinceStart: rows.lostSinceStart, inMemory: rows.inMemory,
-        destinations: rows.destinations, flash: flash.life,
-        notes: [running.remark, slowDisk].compactMap { $0 } + running.notes))
-  }
-
-  private static let patienceWithDisk = Duration.seconds(3)
-
-  /// What a power cut would cost is more than was promised while the disk takes long.
-  private var slowDisk: String? {
-    guard let busy = writer.busy, busy > Self.patienceWithDisk else { return nil }
-    return
-      "store: the disk has not taken a commit for \(Int(busy.seconds)) s; what was read since is in memory only"
-  }
 
   /// What acquires at present; a reload replaces it.
   var acquisition: Acquisition { running.withLock { $0.acquisition } }
 
   package var liveValues: [StatusSnapshot.Point] { acquisition.pipeline.live.snapshot }
-
-  /// Asks every forwarder to send now; returns the rows that are queued.
-  package func flush() -> UInt64 { stores.flush() }
 
   /// Goes over to the configuration file as it is now. A file with problems changes nothing; they are returned.
   package func reload() -> [String] {
@@ -214,6 +193,10 @@ package final class Gateway: Sendable {
     // Whatever may fail for want of descriptors comes before anything is stopped.
     let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals, parking: parking)
     var remainder: PipelineState?
+    let lane = alarmLane
+    // One that is made now has nothing to go over from.
+    try beginAlarms(config)
+    try lane?.stores.adopt(config.ofAlarms) {}
     try stores.adopt(config) {
       before.acquisition.stopSources()
       parking.release(except: next.chips)
@@ -224,7 +207,10 @@ package final class Gateway: Sendable {
       writer.retain(config.store.retain)
     }
     guard let remainder else { return }
-    try next.start(from: remainder, past: stores.past, commitInterval: config.store.commit, queue: queue)
+    lane?.goOver(to: config)
+    try next.start(
+      from: remainder, past: stores.past, commitInterval: config.store.commit, queue: queue,
+      alarms: alarmLane)
     var notes: [String] = []
     if config.store.capacity != before.config.store.capacity {
       notes.append("store: the new capacity is used from the next start")
@@ -241,11 +227,15 @@ package final class Gateway: Sendable {
     carryDesk.close()
     reloading.withLock { _ in
       let last = running.withLock { $0 }
+      let lane = alarmLane
       stores.requestStop()
+      lane?.stores.requestStop()
       last.acquisition.stopSources()
       _ = last.acquisition.pipeline.finish()
+      let deadline = Stores.lastMoment
       writer.finish()
-      stores.finish()
+      lane?.finish(by: deadline)
+      stores.finish(by: deadline)
     }
   }
 }

@@ -32,6 +32,8 @@ final class Pipeline: Sendable {
     var pulses: [PulsePoint] = []
     /// What earlier runs counted, where the disk has not said it yet.
     var past = Past(PulseTotals(), isKnown: true)
+    /// The lane of alarms; nil where there is none.
+    var alarms: AlarmLane?
   }
 
   struct PulsePoint: Sendable {
@@ -116,6 +118,7 @@ private struct PipelineWorker: ~Copyable {
   private var committedTotals: [UInt64]
   private let boot: BootID
   private var stage: PointStage
+  private var alarms: AlarmDesk?
   private var nextCommit: BootTime
   private var hasCommitted = false
 
@@ -142,6 +145,7 @@ private struct PipelineWorker: ~Copyable {
       points: catalogue.points, treatments: treatments, state: setup.state, startedAt: now.time,
       boot: setup.boot)
     nextCommit = now.boot.advanced(by: commitInterval)
+    alarms = setup.alarms?.makeDesk()
   }
 
   /// How long readings may lie in the rings: short beside the commit interval.
@@ -155,7 +159,10 @@ private struct PipelineWorker: ~Copyable {
   }
 
   mutating func turn(at now: Moment) {
-    guard drainRings(untilFull: true) else { return }
+    let isDrained = drainRings(untilFull: true)
+    // Whatever rows wait for: alarms do not wait for them.
+    alarms?.tick(at: now)
+    guard isDrained else { return }
     stage.closeDue(at: now.time)
     if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
@@ -182,6 +189,7 @@ private struct PipelineWorker: ~Copyable {
     let taken = port.consumer.drain(limit: 1024) { readings in
       stage.take(readings)
       stage.judged.withUnsafeBufferPointer { live.record($0) }
+      for reading in stage.judged { alarms?.take(reading) }
       stage.forgetJudged()
     }
     drained += UInt64(taken)
@@ -228,6 +236,7 @@ private struct PipelineWorker: ~Copyable {
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
     stage.closeDue(at: now.time)
+    alarms?.tick(at: now)
     commit(at: now.time)
     let points = catalogue.points
     var state = PipelineState(

@@ -65,14 +65,15 @@ package final class DurableStore: Sendable {
   /// Rows that it refused to give back, and how many commits there had been by then.
   let awaited = Mutex<[UInt64: UInt64]>([:])
 
-  /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
+  /// Opens a store of state directory `directory`, making it when there is none. `capacity`: bytes of the
   /// medium that it may use. Throws `busy`, `unusable`, `away` or `newer`, never for damage.
   package static func open(
-    directory path: String, capacity: Int, destinations: [String], boot: BootID, mark: StoredMark
+    directory path: String, _ place: StorePlace = .rows, capacity: Int, destinations: [String], boot: BootID,
+    mark: StoredMark
   ) throws(StoreError) -> DurableStore {
-    let directory = try StoreDirectory(path)
+    let directory = try StoreDirectory(path, place)
     return try open(
-      in: directory, slotSize: StoreFormat.slotSize, capacity: capacity, destinations: destinations,
+      in: directory, slotSize: place.slotSize, capacity: capacity, destinations: destinations,
       boot: boot, mark: mark)
   }
 
@@ -86,7 +87,7 @@ package final class DurableStore: Sendable {
     if !recovery.hasAnythingOfOurs, try !recovery.isBlank(file) {
       let name = try directory.setForeignFileAside()
       notes.append(
-        "\"\(directory.path)/\(StoreFormat.fileName)\" is not a store; it was renamed to \"\(name)\"")
+        "\"\(directory.path)/\(directory.place.file)\" is not a store; it was renamed to \"\(name)\"")
       file = try directory.openFile()
       recovery = try Recovery(device: file, slotSize: slotSize)
     }
@@ -126,7 +127,7 @@ package final class DurableStore: Sendable {
     recovery.believe(mark.read(), boot: boot)
     self.device = device
     self.directory = directory
-    quarantine = QuarantineFile(directory: directory?.path)
+    quarantine = QuarantineFile(directory: directory?.path, name: directory?.place.quarantine)
     self.boot = boot
     self.mark = mark
     self.capacity = capacity

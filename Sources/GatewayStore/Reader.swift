@@ -244,9 +244,10 @@ extension DurableStore {
     package var slotsSetAside: Int
   }
 
-  private static let deleted =
-    "\"\(StoreFormat.fileName)\" was deleted or moved under the gateway: its rows end with this run;"
-    + " let them be delivered or export them, then restart gatewayd"
+  private var deleted: String {
+    "\"\(device.name)\" was deleted or moved under the gateway: its rows end with this run;"
+      + " let them be delivered or export them, then restart gatewayd"
+  }
 
   package var usage: Usage {
     let isDeleted = device.isDeleted
@@ -255,7 +256,7 @@ extension DurableStore {
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
-        fault: shared.writeFault ?? (isDeleted ? Self.deleted : shared.spaceFault),
+        fault: shared.writeFault ?? (isDeleted ? deleted : shared.spaceFault),
         slotsSetAside: shared.map.failedSlots.count { $0 < slotLimit })
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)

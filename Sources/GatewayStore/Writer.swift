@@ -126,7 +126,7 @@ extension DurableStore {
       case .failure(let error):
         tried.insert(slot)
         guard tried.count < Self.attempts else {
-          throw .write("cannot write store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")
+          throw .write("cannot write store \"\(device.name)\": \(SystemError.text(error.code))")
         }
       }
     }

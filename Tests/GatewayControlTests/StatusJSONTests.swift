@@ -20,7 +20,9 @@ import Testing
         "bytesWritten":245760,"fault":null,"slotsSetAside":0},\
         "destinations":[{"name":"platform","state":"ok","delivered":3700,"queued":20,"quarantined":0,\
         "lastSuccess":"2026-11-22T21:00:58.000Z","lastError":null,"stored":3720,"evicted":0,"retryIn":null,\
-        "certificateExpires":null,"certificateNotice":null}]}
+        "certificateExpires":null,"certificateNotice":null}],\
+        "alarms":[{"name":"open","point":"io.door","state":"cleared","since":null,"value":null,"unit":null,\
+        "raised":0}]}
         """)
   }
 

@@ -29,14 +29,20 @@ package struct AlarmRoll: ~Copyable {
   package private(set) var rows = RowEncoder()
 
   /// `raised`: what an earlier run or configuration left. What of it is not in `alarms` is not this one's to clear.
-  package init(_ alarms: [ConfiguredAlarm], raised: [RaisedAlarm], at now: BootTime) {
+  /// `before`: what this run has said of alarms so far.
+  package init(
+    _ alarms: [ConfiguredAlarm], raised: [RaisedAlarm], before reports: [AlarmReport] = [], at now: BootTime
+  ) {
     catalogue = Catalogue(points: alarms.map(\.description))
     let known = Dictionary(raised.map { (AlarmName($0.alarm), $0) }, uniquingKeysWith: { first, _ in first })
+    let told = Dictionary(reports.map { (AlarmName($0), $0) }, uniquingKeysWith: { first, _ in first })
     entries = alarms.map { alarm in
+      let report = told[AlarmName(alarm.description)]
       let before = known[AlarmName(alarm.description)]
       return Entry(
-        alarm: alarm, state: AlarmState(startedAt: now, isRaised: before != nil), since: before?.since,
-        value: before?.value)
+        alarm: alarm, state: AlarmState(startedAt: now, isRaised: before != nil),
+        since: before?.since ?? report?.since, value: before?.value ?? report?.value,
+        raisings: report?.raisings ?? 0)
     }
     places = Array(repeating: 0..<0, count: alarms.last.map { Int($0.point) + 1 } ?? 0)
     for (place, alarm) in alarms.enumerated() {
@@ -116,6 +122,8 @@ package struct AlarmName: Hashable, Sendable {
   package init(_ description: PointDescription) {
     (point, alarm) = (description.name, description.alarm ?? "")
   }
+
+  fileprivate init(_ report: AlarmReport) { (point, alarm) = (report.point, report.name) }
 }
 
 extension [RaisedAlarm] {

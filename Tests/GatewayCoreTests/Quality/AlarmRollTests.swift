@@ -127,6 +127,36 @@ import Testing
     }
   }
 
+  @Test func anAlarmsRowIsPinnedAndReadBack() throws {
+    var encoder = RowEncoder()
+    let bodies: [Row.Body] = [
+      .alarm(AlarmEvent(isRaised: true, value: .unsigned(1))), .alarm(AlarmEvent(isRaised: false, value: nil)),
+    ]
+    for body in bodies {
+      encoder.append(
+        Row(
+          point: 0, time: Timestamp(microseconds: 1000), boot: BootTime(microseconds: 993), quality: .good,
+          reason: .none, timeQuality: .synced, body: body))
+    }
+    let bytes = encoder.bytes.copyBytes()
+    #expect(bytes == [0x7C, 0xD0, 0x0F, 0x0E, 1, 2, 1, 0x7A, 0, 0, 0])
+    let found = try bytes.withUnsafeBytes { bytes in
+      var decoder = RowDecoder(bytes, rowCount: 2)
+      var found: [Row.Body] = []
+      while let row = try decoder.next() { found.append(row.body) }
+      return found
+    }
+    #expect(found == bodies)
+    for cut in 0..<bytes.count {
+      #expect(throws: RowCodecError.self) {
+        try bytes[..<cut].withUnsafeBytes { bytes in
+          var decoder = RowDecoder(bytes, rowCount: 2)
+          while try decoder.next() != nil {}
+        }
+      }
+    }
+  }
+
   @Test func anAlarmsCatalogueIsReadBackAndOthersKeepTheirBytes() {
     let points = [door.description, high.description]
     let catalogue = Catalogue(points: points)
