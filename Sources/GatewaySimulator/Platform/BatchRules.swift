@@ -3,7 +3,7 @@ internal import GatewayCore
 /// The members of a reading in the native batch (the contract's table), with what may stand beside what.
 enum RowKey: UInt32, CaseIterable {
   case seq, point, time, value, window, mean, min, max, last, count, sum, stddev, bad, partial, unit, quality
-  case reason, timeQuality
+  case reason, timeQuality, timeError
 
   var bit: RowKeys { RowKeys(rawValue: 1 << rawValue) }
 
@@ -27,6 +27,7 @@ enum RowKey: UInt32, CaseIterable {
     case 5: matches("point") ? .point : matches("value") ? .value : matches("count") ? .count : nil
     case 6: matches("window") ? .window : matches("stddev") ? .stddev : matches("reason") ? .reason : nil
     case 7: matches("quality") ? .quality : matches("partial") ? .partial : nil
+    case 9: matches("timeError") ? .timeError : nil
     case 11: matches("timeQuality") ? .timeQuality : nil
     default: nil
     }
@@ -49,6 +50,8 @@ struct RowFacts: BitwiseCopyable {
   var quality = Quality.good
   /// A number is `null`.
   var hasNull = false
+  /// Of the time there is a bound only.
+  var isEstimated = false
 
   /// nil when the members go together.
   var problem: String? {
@@ -58,6 +61,9 @@ struct RowFacts: BitwiseCopyable {
     if !isWindow, !seen.isDisjoint(with: .ofWindows) { return "statistics without a window" }
     guard (quality == .good) != seen.contains(RowKey.reason.bit) else {
       return "a reason stands where the quality is not good, and only there"
+    }
+    guard isEstimated == seen.contains(RowKey.timeError.bit) else {
+      return "a timeError stands where the time is estimated, and only there"
     }
     if quality == .good, hasNull { return "a good reading that is null" }
     if quality != .bad, !isWindow, !seen.contains(RowKey.value.bit) { return "a reading without a value" }

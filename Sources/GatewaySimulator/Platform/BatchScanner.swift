@@ -129,9 +129,12 @@ struct BatchScanner: ~Copyable {
         throw text.problem("a quality that there is not")
       }
     case .timeQuality:
-      guard text.matches(try text.quoted(), "unsynced") else {
+      let word = try text.quoted()
+      facts.isEstimated = text.matches(word, "estimated")
+      guard facts.isEstimated || text.matches(word, "unsynced") else {
         throw text.problem("a timeQuality that there is not")
       }
+    case .timeError: try text.number()
     case .window:
       let seconds = try text.natural()
       guard seconds >= 1, seconds <= 86_400 else { throw text.problem("a window out of range") }

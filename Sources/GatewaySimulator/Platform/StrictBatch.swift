@@ -51,7 +51,10 @@ enum StrictBatch {
       guard let quality = Quality.allCases.first(where: { "\($0)" == value.string }) else { return false }
       facts.quality = quality
       return true
-    case .timeQuality: return value.string == "unsynced"
+    case .timeQuality:
+      facts.isEstimated = value.string == "estimated"
+      return facts.isEstimated || value.string == "unsynced"
+    case .timeError: return value.double.map { $0 >= 0 } ?? false
     case .window: return value.unsignedInteger.map { (1...86_400).contains($0) } ?? false
     case .partial: return value == .bool(true)
     case .value, .mean, .min, .max, .last, .sum, .stddev:
