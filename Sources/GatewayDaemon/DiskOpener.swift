@@ -5,7 +5,7 @@ internal import GatewaySystem
 extension DaemonOptions {
   /// Opens the store of the state directory, which is made where its parent exists; at the start, and again until it
   /// succeeds.
-  func diskOpener(boot: BootID) -> Stores.OpenDisk {
+  func diskOpener(boot: BootID, clocks: BootClocks) -> Stores.OpenDisk {
     let directory = stateDirectory
     let mark = mark
     return { config throws(StoreError) in
@@ -14,7 +14,7 @@ extension DaemonOptions {
       }
       return try DurableStore.open(
         directory: directory, capacity: config.store.capacity, destinations: config.destinations.map(\.name),
-        boot: boot, mark: mark)
+        boot: boot, mark: mark, clocks: clocks)
     }
   }
 

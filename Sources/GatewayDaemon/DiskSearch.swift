@@ -40,7 +40,7 @@ extension Stores {
   private func takeUpDisk() throws(StoreError) {
     let store = try openDisk(state.withLock { $0.config })
     var past = PipelineState(takenFrom: store)
-    let closing = past.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
+    let closing = past.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time, boot: boot)
     do {
       try changes.withLock { _ in
         let config = state.withLock { $0.config }

@@ -52,6 +52,7 @@ package final class Gateway: Sendable {
   private let writer: StoreWriter
   private let wake: EventSignal
   private let clock: ClockState
+  private let bootFile: BootFile
   private let totals = PulseTotals()
   private let parking = GPIOParking()
   private let startedAt = SystemClock.boot
@@ -68,18 +69,22 @@ package final class Gateway: Sendable {
   /// `config` is not what the file says.
   package init(options: DaemonOptions, config: GatewayConfig, remark: String? = nil) throws(StartFailure) {
     self.options = options
+    let boots = BootClocks()
     stores = try Stores(
-      config, boot: Self.boot,
+      config, boot: Self.boot, clocks: boots,
       secrets: Depot.Secrets(
         credentialsDirectory: options.credentialsDirectory, configDirectory: options.configDirectory,
         stateDirectory: options.stateDirectory),
-      totals: totals, openDisk: options.diskOpener(boot: Self.boot))
+      totals: totals, openDisk: options.diskOpener(boot: Self.boot, clocks: boots))
+    bootFile = BootFile(directory: options.stateDirectory, boot: Self.boot, boots: boots)
+    bootFile.tend(stores.presentDisk, at: SystemClock.boot)
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     do throws(SystemError) {
       wake = try EventSignal()
-      clock = ClockState()
+      clock = ClockState(boot: Self.boot, boots: boots)
       queue = try CommitQueue(drained: wake)
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: writerHeartbeat)
+      writer = try StoreWriter(
+        stores: stores, queue: queue, heartbeat: writerHeartbeat, clock: clock, bootFile: bootFile)
       let acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
       let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
@@ -106,7 +111,7 @@ package final class Gateway: Sendable {
     }
     store.remember(catalogue)
     var state = PipelineState(takenFrom: store)
-    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
+    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time, boot: boot) { queue.push(commit) }
     return state
   }
 
@@ -164,7 +169,7 @@ package final class Gateway: Sendable {
       StatusBoard.Inputs(
         config: running.config, startedAt: startedAt, acquisition: running.acquisition, store: rows.store,
         accounting: accounting, lostSinceStart: rows.lostSinceStart, inMemory: rows.inMemory,
-        destinations: rows.destinations, flash: flash.life,
+        destinations: rows.destinations, flash: flash.life, clockChanges: clock.changes,
         notes: [running.remark, slowDisk].compactMap { $0 } + running.notes))
   }
 
@@ -218,7 +223,8 @@ package final class Gateway: Sendable {
       parking.release(except: next.chips)
       remainder = before.acquisition.pipeline.finish()
       let closing = remainder?.closeLeftovers(
-        of: next.catalogue, at: SystemClock.time, knowsPast: stores.past.isKnown)
+        of: next.catalogue, at: SystemClock.time, boot: Self.boot,
+        knowsPast: stores.past.isKnown)
       if let closing { queue.push(closing) }
       writer.retain(config.store.retain)
     }
@@ -244,6 +250,8 @@ package final class Gateway: Sendable {
       last.acquisition.stopSources()
       _ = last.acquisition.pipeline.finish()
       writer.finish()
+      clock.refresh()
+      bootFile.tend(stores.presentDisk, at: SystemClock.boot, isEnd: true)
       stores.finish()
     }
   }

@@ -55,6 +55,8 @@ package struct PipelineState: Equatable, Sendable {
   package var books: Books
   package var windows: [OpenWindow]
   package var totals: [PulseTotal]
+  /// Whose boot times the windows have; nil: this boot's. Not stored here: it is the commit's.
+  package var boot: BootID?
 
   package init(books: Books = Books(), windows: [OpenWindow] = [], totals: [PulseTotal] = []) {
     self.books = books

@@ -17,6 +17,9 @@ extension StatusSnapshot {
       accounting: Accounting(json: json["accounting"] ?? .null),
       store: Store(json: json["store"] ?? .null),
       destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [])
+    clockChanges = ClockChanges(
+      steps: clock?["steps"]?.unsignedInteger ?? 0, lastStep: clock?["lastStep"]?.double,
+      lastStepAt: clock?["lastStepAt"]?.timestamp)
   }
 }
 
