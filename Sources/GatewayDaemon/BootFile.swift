@@ -10,7 +10,8 @@ final class BootFile: Sendable {
   private struct State {
     var wasRead = false
     var written = BootClock()
-    var writtenAt: BootTime?
+    var triedAt: BootTime?
+    var wasRefused = false
   }
 
   static let name = "boots"
@@ -43,12 +44,12 @@ final class BootFile: Sendable {
       }
       let table = boots.current
       guard isDue(table, at: now, isEnd: isEnd, state) else { return }
-      // Tried again in a while where that fails.
-      state.writtenAt = now
+      state.triedAt = now
       do throws(SystemError) {
         try replaceFile(path, by: table.text)
-        state.written = table
+        (state.written, state.wasRefused) = (table, false)
       } catch {
+        state.wasRefused = true
         JournalLog.write(.warning, kind: "boots", "\(error); rows without a time may not get one later")
       }
     }
@@ -56,8 +57,9 @@ final class BootFile: Sendable {
 
   private func isDue(_ table: BootClock, at now: BootTime, isEnd: Bool, _ state: State) -> Bool {
     if table == state.written { return false }
-    if isEnd { return true }
-    if let last = state.writtenAt, last.duration(to: now) < Self.spacing { return false }
+    let isNews = table[boot]?.offset != nil && state.written[boot]?.offset == nil
+    if isEnd || isNews && !state.wasRefused { return true }
+    if let last = state.triedAt, last.duration(to: now) < Self.spacing { return false }
     guard let present = table[boot], let kept = state.written[boot], table.boots.count == state.written.boots.count
     else { return true }
     let isOff =

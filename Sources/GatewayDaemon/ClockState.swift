@@ -67,9 +67,8 @@ final class ClockState: Sendable {
   }
 
   private static func seconds(_ time: Duration) -> String {
-    let milliseconds = time.microseconds.magnitude / 1000
-    let digits = String(milliseconds % 1000 + 1000).dropFirst()
-    return "\(milliseconds / 1000).\(digits)"
+    let tenths = (time.microseconds.magnitude + 50_000) / 100_000
+    return "\(tenths / 10).\(tenths % 10)"
   }
 
   /// Whether a reading that was taken at `moment` has the right time. One that was taken before the clock was set has

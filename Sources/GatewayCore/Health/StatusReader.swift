@@ -110,7 +110,7 @@ extension StatusSnapshot.Destination {
 extension JSONValue {
   func count(_ key: String) -> UInt64 { self[key]?.unsignedInteger ?? 0 }
 
-  var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
+  package var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
 }
 
 extension Timestamp {
