@@ -8,7 +8,7 @@ import Testing
     #expect(
       text == """
         {"gateway":{"id":"cabinet-0417","version":"0.1.0","state":"ok","reasons":[],"uptime":3605.2,"pid":811},\
-        "clock":{"synchronized":true,"now":"2026-11-22T21:01:00.000Z"},\
+        "clock":{"synchronized":true,"now":"2026-11-22T21:01:00.000Z","steps":0,"lastStep":null,"lastStepAt":null},\
         "buses":[{"name":"lan","type":"modbus-tcp","state":"ok","requests":3600,"errors":2,"lastError":null,\
         "utilisation":0.423,"planned":0.4}],\
         "devices":[{"name":"canopy","state":"ok"}],\
