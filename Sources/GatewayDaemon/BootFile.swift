@@ -60,7 +60,8 @@ final class BootFile: Sendable {
     let isNews = table[boot]?.offset != nil && state.written[boot]?.offset == nil
     if isEnd || isNews && !state.wasRefused { return true }
     if let last = state.triedAt, last.duration(to: now) < Self.spacing { return false }
-    guard let present = table[boot], let kept = state.written[boot], table.boots.count == state.written.boots.count
+    guard let present = table[boot], let kept = state.written[boot],
+      table.boots.count == state.written.boots.count
     else { return true }
     let isOff =
       switch (present.offset, kept.offset) {

@@ -62,7 +62,8 @@ final class ClockState: Sendable {
     case .slept(let time): JournalLog.write(.notice, kind: "sleep", "slept for \(seconds(time)) s")
     case .synchronized:
       JournalLog.write(
-        .notice, kind: "synchronized", "the clock is synchronized: rows that were read before it was get their time")
+        .notice, kind: "synchronized",
+        "the clock is synchronized: rows that were read before it was get their time")
     }
   }
 

@@ -111,7 +111,9 @@ package final class Gateway: Sendable {
     }
     store.remember(catalogue)
     var state = PipelineState(takenFrom: store)
-    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time, boot: boot) { queue.push(commit) }
+    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time, boot: boot) {
+      queue.push(commit)
+    }
     return state
   }
 

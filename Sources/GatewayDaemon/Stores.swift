@@ -56,7 +56,8 @@ final class Stores: Sendable {
 
   /// Opens the disk's store; where that is away, one in memory takes its place. Nothing is delivered before `start`.
   init(
-    _ config: GatewayConfig, boot: BootID, clocks: BootClocks = BootClocks(), secrets: Depot.Secrets, totals: PulseTotals,
+    _ config: GatewayConfig, boot: BootID, clocks: BootClocks = BootClocks(), secrets: Depot.Secrets,
+    totals: PulseTotals,
     openDisk: @escaping OpenDisk
   ) throws(StartFailure) {
     (self.boot, self.clocks, self.secrets, self.openDisk) = (boot, clocks, secrets, openDisk)

@@ -130,7 +130,9 @@ extension DurableStore {
       var decoder = RowDecoder(payload, rowCount: healing == .unknown ? commit.rowCount : 1)
       guard let first = try? decoder.next() else { return nil }
       var isRight = first.timeQuality == .synced
-      while isRight, healing == .unknown, let row = try? decoder.next() { isRight = row.timeQuality == .synced }
+      while isRight, healing == .unknown, let row = try? decoder.next() {
+        isRight = row.timeQuality == .synced
+      }
       return (healing.healed(first).time.microseconds, isRight || healing.isKnown ? nil : commit.boot)
     }
   }

@@ -8,8 +8,10 @@ import Testing
   private static let year = 365 * 86_400 * second
 
   private static let points = [
-    PointDescription(name: "d.a", unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard),
-    PointDescription(name: "d.b", unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard),
+    PointDescription(
+      name: "d.a", unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard),
+    PointDescription(
+      name: "d.b", unit: nil, kind: .gauge, window: .tumbling(seconds: 60), functions: .standard),
   ]
 
   /// A box with a clock that can be set; a reading of each point each second of boot time, numbered from 0.
@@ -123,7 +125,8 @@ import Testing
     }
   }
 
-  @Test("fault 17: the window in which the clock is set for the first time began in its middle: it is partial")
+  @Test(
+    "fault 17: the window in which the clock is set for the first time began in its middle: it is partial")
   func theFirstWindowAfter1970() {
     var box = Box(showing: 5 * Self.second)
     box.run(seconds: 10)
@@ -140,7 +143,9 @@ import Testing
     box.run(seconds: 90)
     box.offset -= 10 * Self.year
     box.run(seconds: 400)
-    withKnownIssue("`startedAt` stays ten years ahead, and so all are partial: patch in the report of branch `time`") {
+    withKnownIssue(
+      "`startedAt` stays ten years ahead, and so all are partial: patch in the report of branch `time`"
+    ) {
       #expect(box.windows(0).suffix(2).allSatisfy { !$0.window.isPartial })
     }
   }

@@ -171,7 +171,9 @@ struct HealingTests {
     }
     let exact = rows.filter { $0["timeQuality"] == nil }.compactMap(site.error)
     #expect(abs(Self.median(exact)) <= 0.05 + site.doubt.seconds)
-    let times = rows.sorted { $0["value"]?.double ?? 0 < $1["value"]?.double ?? 0 }.compactMap { $0["time"]?.timestamp }
+    let times = rows.sorted { $0["value"]?.double ?? 0 < $1["value"]?.double ?? 0 }.compactMap {
+      $0["time"]?.timestamp
+    }
     #expect(times == times.sorted(), "a later boot's rows came before an earlier one's")
     #expect(cabinet.platform.stats.holes == 0)
     #expect(cabinet.platform.stats.rejected == 0, "\(cabinet.platform.stats.lastRejection ?? "")")
@@ -223,7 +225,8 @@ struct HealingTests {
     try site.waitForRows(60)
     let tenYears = Duration.seconds(10 * 365 * 86_400)
     let steps: [Duration] = [
-      .seconds(3600), .seconds(-3600), .milliseconds(-1500), tenYears, .zero - tenYears, .zero - tenYears, tenYears,
+      .seconds(3600), .seconds(-3600), .milliseconds(-1500), tenYears, .zero - tenYears, .zero - tenYears,
+      tenYears,
     ]
     for (number, step) in steps.enumerated() {
       machine.step(by: step)

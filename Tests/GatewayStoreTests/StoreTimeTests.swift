@@ -96,7 +96,9 @@ import Testing
     return clocks
   }
 
-  @Test("rows of a clock that was never set are thinned among themselves, and get their time afterwards all the same")
+  @Test(
+    "rows of a clock that was never set are thinned among themselves, and get their time afterwards all the same"
+  )
   func thinnedRowsGetTheirTimeLater() throws {
     let clocks = Self.clocks([(bootA, nil)])
     let store = try Self.open(MemoryDevice(), slots: 6, clocks)
@@ -121,7 +123,9 @@ import Testing
     }
   }
 
-  @Test("a summary never mixes the rows of two clocks, and those of a boot that knows the time by now are right in it")
+  @Test(
+    "a summary never mixes the rows of two clocks, and those of a boot that knows the time by now are right in it"
+  )
   func clocksAreNotMixed() throws {
     // The first boot knew the time at last, the second never did, and the third does from the start.
     let third = BootID(high: 9, low: 9)
@@ -157,7 +161,9 @@ import Testing
     #expect(Self.readings(blind) == 2000)
     #expect(blind.allSatisfy { $0.boot == bootB && $0.row.time.microseconds - $0.row.boot.microseconds == 5 })
     // The first boot's 2000 readings lie in its 20,000 s, and the third's behind a day.
-    let first = rows.filter { $0.row.timeQuality == .synced && $0.row.time.microseconds < Self.start + Self.day }
+    let first = rows.filter {
+      $0.row.timeQuality == .synced && $0.row.time.microseconds < Self.start + Self.day
+    }
     #expect(Self.readings(first) == 2000)
     #expect(first.allSatisfy { $0.row.time.microseconds >= Self.start })
   }

@@ -29,7 +29,8 @@ import Testing
     (1...count).map { number in
       Row(
         point: 0, time: Timestamp(microseconds: Int64(number) * 1000),
-        boot: BootTime(microseconds: Int64(number) * 1000), quality: .good, reason: .none, timeQuality: .unsynced,
+        boot: BootTime(microseconds: Int64(number) * 1000), quality: .good, reason: .none,
+        timeQuality: .unsynced,
         body: .reading(.signed(Int64(number))))
     }
   }
@@ -54,7 +55,9 @@ import Testing
   private static let atStart = BootTime(microseconds: 0)
   private static func second(_ number: Int64) -> BootTime { BootTime(microseconds: number * 1_000_000) }
 
-  @Test("a batch that the platform cannot have is built anew when the time becomes known, and so is the draft behind it")
+  @Test(
+    "a batch that the platform cannot have is built anew when the time becomes known, and so is the draft behind it"
+  )
   func whatHasNotArrivedIsBuiltAnew() {
     let clocks = Self.clocks()
     let queue = MemoryQueue(clocks: clocks)
@@ -65,7 +68,8 @@ import Testing
     #expect(mustPost)
     let unsynced = outbox.withBatch { Self.readings($0) }
     #expect(Self.isUnsynced(unsynced))
-    mustPost = outbox.finish(.failure(.unreachable, cause: "refused"), at: Self.second(1), random: 0.5).mustPost
+    mustPost =
+      outbox.finish(.failure(.unreachable, cause: "refused"), at: Self.second(1), random: 0.5).mustPost
     #expect(!mustPost)
     Self.learn(clocks)
     #expect(Self.deliver(&outbox, from: 10).sorted() == Array(1...20))
@@ -88,7 +92,9 @@ import Testing
     return sent
   }
 
-  @Test("fault 45: a batch whose answer was lost goes again byte for byte, whatever became known: the platform may have it")
+  @Test(
+    "fault 45: a batch whose answer was lost goes again byte for byte, whatever became known: the platform may have it"
+  )
   func aDoubtfulBatchStays() {
     let clocks = Self.clocks()
     let queue = MemoryQueue(clocks: clocks)
@@ -105,7 +111,8 @@ import Testing
     #expect(mustPost)
     let again = outbox.withBatch { batch in batch.withBody { Array($0) } }
     #expect(again == first)
-    mustPost = outbox.finish(.answer(DeliveryAnswer(status: 200)), at: Self.second(1000), random: 0.5).mustPost
+    mustPost =
+      outbox.finish(.answer(DeliveryAnswer(status: 200)), at: Self.second(1000), random: 0.5).mustPost
     // The draft behind it was built anew meanwhile.
     if mustPost {
       let readings = outbox.withBatch { Self.readings($0) }
@@ -136,6 +143,7 @@ import Testing
       text(LineProtocol(InfluxConfig(place: .database("d", retentionPolicy: nil)), gateway: "c")).contains(
         #"quality="good",timeQuality="estimated",timeError=12.5,"#))
     let telemetry = text(ThingsBoardTelemetry(ThingsBoardConfig(tokenFile: "t")))
-    #expect(telemetry.contains(#"no2_timeQuality":"estimated""#) && telemetry.contains(#"no2_timeError":12.5"#))
+    #expect(
+      telemetry.contains(#"no2_timeQuality":"estimated""#) && telemetry.contains(#"no2_timeError":12.5"#))
   }
 }

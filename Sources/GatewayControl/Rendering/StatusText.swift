@@ -37,12 +37,15 @@ package struct StatusText {
 
   /// For as long as what is shown may have times of both clocks.
   private mutating func addClockStep() {
-    guard let step = snapshot.clockChanges.lastStep, let time = snapshot.clockChanges.lastStepAt else { return }
+    guard let step = snapshot.clockChanges.lastStep, let time = snapshot.clockChanges.lastStepAt else {
+      return
+    }
     let age = Double(snapshot.now.microseconds - time.microseconds) / 1e6
     guard (0..<3600).contains(age) else { return }
     let direction = step < 0 ? "back" : "forward"
     addRemark(
-      "the clock was set \(direction) by \(Quantities.age(step.magnitude)), \(Quantities.age(age)) ago", .doubtful)
+      "the clock was set \(direction) by \(Quantities.age(step.magnitude)), \(Quantities.age(age)) ago",
+      .doubtful)
   }
 
   private mutating func addRemark(_ sentence: String, _ ink: Terminal.Ink) {

@@ -107,7 +107,9 @@ package struct BootClock: Equatable, Sendable {
     for record in boots {
       guard let place = merged.boots.lastIndex(where: { $0.id == record.id }) else {
         merged.begin(record.id, at: record.last, laterThan: record.notBefore)
-        if let offset = record.offset { merged.know(record.id, offset: offset, correction: record.correction) }
+        if let offset = record.offset {
+          merged.know(record.id, offset: offset, correction: record.correction)
+        }
         continue
       }
       merged.boots[place].last = max(merged.boots[place].last, record.last)

@@ -52,7 +52,9 @@ extension BootRecord {
       words[3] == "-" || Int64(words[3]) != nil
     else { return nil }
     let offset = Int64(words[3])
-    guard [notBefore, last, correction, offset ?? 0].allSatisfy({ $0.magnitude < Self.limit }) else { return nil }
+    guard [notBefore, last, correction, offset ?? 0].allSatisfy({ $0.magnitude < Self.limit }) else {
+      return nil
+    }
     self.init(
       id: id, notBefore: Timestamp(microseconds: notBefore), last: BootTime(microseconds: last),
       offset: offset, correction: correction)

@@ -30,7 +30,8 @@ import Testing
       var now = start
       for _ in 0..<Int.random(in: 1...9, using: &dice) {
         now += Int64.random(in: 1...Int64(1 << Int.random(in: 10...45, using: &dice)), using: &dice)
-        let length = Int64.random(in: 1_000_000...Int64(1 << Int.random(in: 24...42, using: &dice)), using: &dice)
+        let length = Int64.random(
+          in: 1_000_000...Int64(1 << Int.random(in: 24...42, using: &dice)), using: &dice)
         let seen = now + Int64.random(in: length / 2...length, using: &dice)
         let rows = (0..<5).map { _ in Int64.random(in: now...seen, using: &dice) }.sorted()
         lives.append(
@@ -50,7 +51,9 @@ import Testing
     }
   }
 
-  @Test("rows of random histories: known times are exact, bounds hold, and no boot's rows come before an earlier's")
+  @Test(
+    "rows of random histories: known times are exact, bounds hold, and no boot's rows come before an earlier's"
+  )
   func randomHistories() throws {
     let seed = UInt64.random(in: .min ... .max)
     var dice = SplitMix(seed: seed)
@@ -120,14 +123,17 @@ import Testing
     var row = Self.row(60_000_000, time: 60_000_000)
     row.body = .window(
       WindowSummary(
-        seconds: 60, count: 1, bad: 0, isPartial: false, mean: 1, min: 1, max: 1, sum: 1, standardDeviation: 0,
+        seconds: 60, count: 1, bad: 0, isPartial: false, mean: 1, min: 1, max: 1, sum: 1,
+        standardDeviation: 0,
         last: .signed(1)))
     let healed = BootHealing.known(offset: Self.start).healed(row)
     #expect(healed.time.microseconds == Self.start + 60_000_000)
     #expect(healed.body == row.body && healed.boot == row.boot && healed.timeQuality == .synced)
   }
 
-  @Test("boots that did not know the time share what is not accounted for: the middle, and half of it as the bound")
+  @Test(
+    "boots that did not know the time share what is not accounted for: the middle, and half of it as the bound"
+  )
   func unknownBootsShareTheSlack() {
     var clock = BootClock()
     for number in 0...3 {

@@ -43,7 +43,9 @@ import Testing
     }
   }
 
-  @Test("fault 19: what was still to be slewed when the clock was first right is added to what was read before it")
+  @Test(
+    "fault 19: what was still to be slewed when the clock was first right is added to what was read before it"
+  )
   func whatIsPendingIsAdded() {
     var watch = ClockWatch(look(boot: 0, offset: Self.start))
     #expect(watch.rightOffset == nil)
@@ -80,7 +82,9 @@ import Testing
     #expect(watch.steps == 0)
   }
 
-  @Test("nothing is known of a clock that is not synchronised any more, and what it says by then is not taken over")
+  @Test(
+    "nothing is known of a clock that is not synchronised any more, and what it says by then is not taken over"
+  )
   func aLostClockSaysNothing() {
     var watch = ClockWatch(look(boot: 0, offset: Self.start, isSynchronized: true))
     _ = watch.take(look(boot: 1, offset: Self.start + Self.year))
