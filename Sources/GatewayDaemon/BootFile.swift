@@ -33,15 +33,17 @@ final class BootFile: Sendable {
 
   private var path: String { "\(directory)/\(Self.name)" }
 
-  /// Reads the file when the disk, which holds it, is there for the first time, and writes it when what it says is not
-  /// true any more. `isEnd`: all that is known goes there. One thread at a time.
+  /// Takes up what the file says, once, when the disk, which holds it, is there for the first time.
+  func takeUp(_ disk: DurableStore?, at now: BootTime) {
+    guard let disk, boot != BootID(high: 0, low: 0) else { return }
+    state.withLock { takeUp(disk, at: now, &$0) }
+  }
+
+  /// Writes the file when what it says is not true any more. `isEnd`: all that is known goes there.
   func tend(_ disk: DurableStore?, at now: BootTime, isEnd: Bool = false) {
     guard let disk, boot != BootID(high: 0, low: 0) else { return }
     state.withLock { state in
-      if !state.wasRead {
-        state.wasRead = true
-        read(beside: disk, at: now, &state)
-      }
+      takeUp(disk, at: now, &state)
       let table = boots.current
       guard isDue(table, at: now, isEnd: isEnd, state) else { return }
       state.triedAt = now
@@ -72,7 +74,9 @@ final class BootFile: Sendable {
     return isOff || kept.last.duration(to: present.last) >= Self.lag
   }
 
-  private func read(beside disk: DurableStore, at now: BootTime, _ state: inout State) {
+  private func takeUp(_ disk: DurableStore, at now: BootTime, _ state: inout State) {
+    if state.wasRead { return }
+    state.wasRead = true
     var earlier = BootClock()
     if access(path, F_OK) == 0 {
       if let table = (try? readFile(path, limit: Self.mostBytes)).flatMap(BootClock.init(text:)) {

@@ -29,14 +29,15 @@ final class ClockState: Sendable {
   }
 
   func refresh() {
-    let look = SystemClock.look
-    let (watch, events) = watch.withLock { watch in
+    // One look after the other: an older one that comes later would be a step back.
+    let events = watch.withLock { watch in
+      let look = SystemClock.look
       let events = watch.take(look)
       offset.store(watch.offset, ordering: .relaxed)
       isSynchronized.store(look.isSynchronized, ordering: .relaxed)
-      return (watch, events)
+      note(look, watch)
+      return events
     }
-    note(look, watch)
     for event in events { Self.tell(event) }
   }
 
@@ -91,18 +92,6 @@ final class ClockState: Sendable {
     }
   }
 
-  /// After a clock was set by much, it may yet turn out to have been a mistake.
-  private static let doubtfulStep: Int64 = 60_000_000
-  private static let doubt = Duration.seconds(3600)
-
-  /// Whether rows may be thrown away for their age: by a clock that jumped ahead that would be all of them.
-  func mayJudgeAges(at now: BootTime) -> Bool {
-    watch.withLock { watch in
-      guard watch.isSynchronized else { return false }
-      guard let step = watch.lastStep, step.by.microseconds.magnitude > Self.doubtfulStep.magnitude else {
-        return true
-      }
-      return step.boot.duration(to: now) >= Self.doubt
-    }
-  }
+  /// Whether rows may be thrown away for their age.
+  func mayJudgeAges(at now: BootTime) -> Bool { watch.withLock { $0.mayJudgeAges(at: now) } }
 }

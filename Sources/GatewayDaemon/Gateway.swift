@@ -77,7 +77,7 @@ package final class Gateway: Sendable {
         stateDirectory: options.stateDirectory),
       totals: totals, openDisk: options.diskOpener(boot: Self.boot, clocks: boots))
     bootFile = BootFile(directory: options.stateDirectory, boot: Self.boot, boots: boots)
-    bootFile.tend(stores.presentDisk, at: SystemClock.boot)
+    bootFile.takeUp(stores.presentDisk, at: SystemClock.boot)
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     do throws(SystemError) {
       wake = try EventSignal()

@@ -44,7 +44,11 @@ package enum SystemClock {
   package static var look: ClockLook {
     var state = timex()
     let result = adjtimex(&state)
-    let isSynchronized = result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
+    let reading = reading
+    // A server may lie, and not everybody who calls the clock synchronised has asked one.
+    let isSynchronized =
+      result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
+      && reading.moment.time >= GatewayVersion.epoch
     // Nanoseconds where the kernel counts in them.
     let pending = Int64(state.offset) / (state.status & STA_NANO == 0 ? 1 : 1000)
     return ClockLook(

@@ -78,6 +78,19 @@ package struct ClockWatch: Equatable, Sendable {
   /// What to add to the boot time of rows that were taken under a clock that was not right; nil while it is not.
   package var rightOffset: Int64? { last.isSynchronized ? last.offset &+ correction : nil }
 
+  /// After a clock was set by so much, microseconds, it may yet turn out to have been a mistake for so long.
+  private static let doubtfulStep: Int64 = 60_000_000
+  private static let doubt = Duration.seconds(3600)
+
+  /// Whether rows may be thrown away for their age: by a clock that jumped ahead that would be all of them.
+  package func mayJudgeAges(at now: BootTime) -> Bool {
+    guard isSynchronized else { return false }
+    guard let step = lastStep, step.by.microseconds.magnitude > Self.doubtfulStep.magnitude else {
+      return true
+    }
+    return step.boot.duration(to: now) >= Self.doubt
+  }
+
   package mutating func take(_ look: ClockLook) -> [Event] {
     var events: [Event] = []
     let change = look.offset &- last.offset
