@@ -19,7 +19,14 @@ package enum ControlInterface {
       pid: int
     )
 
-    type Clock (synchronized: bool, now: string)
+    # steps: how often the clock was set since the daemon started; lastStep: by how many seconds the last time
+    type Clock (
+      synchronized: bool,
+      now: string,
+      steps: int,
+      lastStep: ?float,
+      lastStepAt: ?string
+    )
 
     # utilisation: the part of the last ten seconds in which the line was taken, 0 to 1;
     # planned: what the polls ask of the line, above 1 all periods become longer

@@ -38,7 +38,7 @@ final class Acquisition: Sendable {
       let setup = SourceSetup(
         bus: bus, config: config, meter: BusMeter(),
         deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
-        totals: totals, parking: parking, timeQuality: { clock.quality })
+        totals: totals, parking: parking, timeQuality: { clock.quality(of: $0) })
       let share = Double(index) / Double(config.buses.count)
       buses.append(try Self.bus(setup, share: share, wake: wake))
     }

@@ -29,7 +29,7 @@ struct AlarmDesk: ~Copyable {
 
   /// Once in a turn, behind its readings.
   mutating func tick(at now: Moment) {
-    roll.tick(at: now, lane.timeQuality)
+    roll.tick(at: now, lane.timeQuality(of: now))
     var isOwed = false
     if let late = lane.past.takeUp() {
       roll.takeUp(late)

@@ -26,28 +26,30 @@ final class AlarmLane: Sendable {
 
   /// nil where there are no alarms and never were.
   static func make(
-    _ options: DaemonOptions, _ config: GatewayConfig, boot: BootID, clock: ClockState, wake: EventSignal
+    _ options: DaemonOptions, _ config: GatewayConfig, clock: ClockState, wake: EventSignal
   ) throws(StartFailure) -> AlarmLane? {
     guard config.hasAlarms || options.hasAlarmStore else { return nil }
-    return try AlarmLane(options, config, boot: boot, clock: clock, wake: wake)
+    return try AlarmLane(options, config, clock: clock, wake: wake)
   }
 
   private init(
-    _ options: DaemonOptions, _ config: GatewayConfig, boot: BootID, clock: ClockState, wake: EventSignal
+    _ options: DaemonOptions, _ config: GatewayConfig, clock: ClockState, wake: EventSignal
   ) throws(StartFailure) {
+    let (boot, clocks) = (clock.boot, clock.boots)
     let past = LatePast<[RaisedAlarm]>()
     let shown = LaneConfig(config)
     let takeUp: Stores.TakeUp = { store in
       var raised = [RaisedAlarm](takenFrom: store)
-      let closing = Self.clearing(&raised, for: shown.config, clock.quality)
+      let closing = Self.clearing(&raised, for: shown.config, clock.quality(of: SystemClock.moment))
       return (closing, { [raised] in past.found(raised) })
     }
     stores = try Stores(
-      config.ofAlarms, boot: boot, secrets: options.secrets, totals: PulseTotals(),
-      memoryCapacity: AlarmLane.memoryCapacity, openDisk: options.alarmOpener(boot: boot), takeUp: takeUp)
+      config.ofAlarms, boot: boot, clocks: clocks, secrets: options.secrets, totals: PulseTotals(),
+      memoryCapacity: AlarmLane.memoryCapacity, openDisk: options.alarmOpener(boot: boot, clocks: clocks),
+      takeUp: takeUp)
     do throws(SystemError) {
       queue = try CommitQueue(drained: wake)
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: heartbeat)
+      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: heartbeat, clock: clock)
     } catch {
       throw .system(error)
     }
@@ -75,7 +77,8 @@ final class AlarmLane: Sendable {
     laneConfig.config = config
     let clearing = shown.withLock { shown -> PendingCommit? in
       shown.config = config
-      let clearing = Self.clearing(&shown.raised, for: config, clock.quality, knowsPast: past.isKnown)
+      let clearing = Self.clearing(
+        &shown.raised, for: config, clock.quality(of: SystemClock.moment), knowsPast: past.isKnown)
       shown.reports =
         AlarmRoll(
           config.alarms, raised: shown.raised, before: shown.reports, at: SystemClock.boot
@@ -113,7 +116,7 @@ final class AlarmLane: Sendable {
   }
 
   var reports: [AlarmReport] { shown.withLock { $0.reports } }
-  var timeQuality: TimeQuality { clock.quality }
+  func timeQuality(of moment: Moment) -> TimeQuality { clock.quality(of: moment) }
   var fault: String? { stores.fault ?? writer.fault }
 
   /// Call when the pipeline has ended.

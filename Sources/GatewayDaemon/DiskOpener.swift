@@ -6,15 +6,21 @@ internal import Glibc
 extension DaemonOptions {
   /// Opens the store of the state directory, which is made where its parent exists; at the start, and again until it
   /// succeeds.
-  func diskOpener(boot: BootID) -> Stores.OpenDisk { opener(.rows, boot: boot, mark(".stored")) }
+  func diskOpener(boot: BootID, clocks: BootClocks) -> Stores.OpenDisk {
+    opener(.rows, boot: boot, mark(".stored"), clocks)
+  }
 
   /// The same of the store of alarms.
-  func alarmOpener(boot: BootID) -> Stores.OpenDisk { opener(.alarms, boot: boot, mark(".alarms-stored")) }
+  func alarmOpener(boot: BootID, clocks: BootClocks) -> Stores.OpenDisk {
+    opener(.alarms, boot: boot, mark(".alarms-stored"), clocks)
+  }
 
   /// An earlier configuration had alarms.
   var hasAlarmStore: Bool { access("\(stateDirectory)/\(StorePlace.alarms.file)", F_OK) == 0 }
 
-  private func opener(_ place: StorePlace, boot: BootID, _ mark: StoredMark) -> Stores.OpenDisk {
+  private func opener(
+    _ place: StorePlace, boot: BootID, _ mark: StoredMark, _ clocks: BootClocks
+  ) -> Stores.OpenDisk {
     let directory = stateDirectory
     return { config throws(StoreError) in
       do throws(SystemError) { try makeDirectory(directory) } catch {
@@ -23,7 +29,7 @@ extension DaemonOptions {
       return try DurableStore.open(
         directory: directory, place, capacity: config.store.capacity,
         destinations: config.destinations.map(\.name),
-        boot: boot, mark: mark)
+        boot: boot, mark: mark, clocks: clocks)
     }
   }
 

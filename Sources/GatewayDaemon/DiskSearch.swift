@@ -61,10 +61,10 @@ extension Stores {
   }
 
   /// The pipeline's.
-  static func takeUp(for past: Past) -> TakeUp {
+  static func takeUp(for past: Past, boot: BootID) -> TakeUp {
     { store in
       var found = PipelineState(takenFrom: store)
-      let closing = found.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
+      let closing = found.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time, boot: boot)
       return (closing, { [found] in past.found(found) })
     }
   }

@@ -53,7 +53,8 @@ package final class Gateway: Sendable {
   let queue: CommitQueue
   let writer: StoreWriter
   private let wake: EventSignal
-  private let clock: ClockState
+  let clock: ClockState
+  private let bootFile: BootFile
   private let totals = PulseTotals()
   private let parking = GPIOParking()
   let startedAt = SystemClock.boot
@@ -70,16 +71,20 @@ package final class Gateway: Sendable {
   /// `config` is not what the file says.
   package init(options: DaemonOptions, config: GatewayConfig, remark: String? = nil) throws(StartFailure) {
     self.options = options
+    let boots = BootClocks()
     stores = try Stores(
-      config, boot: Self.boot,
-      secrets: options.secrets, totals: totals, openDisk: options.diskOpener(boot: Self.boot))
+      config, boot: Self.boot, clocks: boots,
+      secrets: options.secrets, totals: totals, openDisk: options.diskOpener(boot: Self.boot, clocks: boots))
+    bootFile = BootFile(directory: options.stateDirectory, boot: Self.boot, boots: boots)
+    bootFile.takeUp(stores.presentDisk, at: SystemClock.boot)
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
     let acquisition: Acquisition
     do throws(SystemError) {
       wake = try EventSignal()
-      clock = ClockState()
+      clock = ClockState(boot: Self.boot, boots: boots)
       queue = try CommitQueue(drained: wake)
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: writerHeartbeat)
+      writer = try StoreWriter(
+        stores: stores, queue: queue, heartbeat: writerHeartbeat, clock: clock, bootFile: bootFile)
       acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
     } catch {
@@ -104,7 +109,7 @@ package final class Gateway: Sendable {
   /// Makes the lane of alarms where it is needed and not there.
   private func beginAlarms(_ config: GatewayConfig) throws(StartFailure) {
     guard alarmLane == nil,
-      let lane = try AlarmLane.make(options, config, boot: Self.boot, clock: clock, wake: wake)
+      let lane = try AlarmLane.make(options, config, clock: clock, wake: wake)
     else { return }
     do throws(SystemError) { try lane.start() } catch { throw .system(error) }
     alarms.withLock { $0 = lane }
@@ -121,7 +126,9 @@ package final class Gateway: Sendable {
     }
     store.remember(catalogue)
     var state = PipelineState(takenFrom: store)
-    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
+    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time, boot: boot) {
+      queue.push(commit)
+    }
     return state
   }
 
@@ -202,7 +209,8 @@ package final class Gateway: Sendable {
       parking.release(except: next.chips)
       remainder = before.acquisition.pipeline.finish()
       let closing = remainder?.closeLeftovers(
-        of: next.catalogue, at: SystemClock.time, knowsPast: stores.past.isKnown)
+        of: next.catalogue, at: SystemClock.time, boot: Self.boot,
+        knowsPast: stores.past.isKnown)
       if let closing { queue.push(closing) }
       writer.retain(config.store.retain)
     }
@@ -234,6 +242,8 @@ package final class Gateway: Sendable {
       _ = last.acquisition.pipeline.finish()
       let deadline = Stores.lastMoment
       writer.finish()
+      clock.refresh()
+      bootFile.tend(stores.presentDisk, at: SystemClock.boot, isEnd: true)
       lane?.finish(by: deadline)
       stores.finish(by: deadline)
     }

@@ -35,6 +35,7 @@ extension Gateway {
         config: running.config, startedAt: startedAt, acquisition: running.acquisition, store: rows.store,
         accounting: accounting, lostSinceStart: rows.lostSinceStart, inMemory: rows.inMemory,
         destinations: rows.destinations, flash: flash.life, alarms: lane?.reports ?? [],
+        clockChanges: clock.changes,
         notes: [running.remark, slowDisk].compactMap { $0 } + running.notes))
   }
 

@@ -48,7 +48,8 @@ final class Stores: Sendable {
   let state: Mutex<State>
   /// Held while stores or their uplinks are exchanged.
   let changes = Mutex(())
-  private let boot: BootID
+  let boot: BootID
+  private let clocks: BootClocks
   let secrets: Depot.Secrets
   let openDisk: OpenDisk
   let takeUp: TakeUp
@@ -61,10 +62,11 @@ final class Stores: Sendable {
 
   /// Opens the disk's store; where that is away, one in memory takes its place. Nothing is delivered before `start`.
   init(
-    _ config: GatewayConfig, boot: BootID, secrets: Depot.Secrets, totals: PulseTotals,
-    memoryCapacity: Int = usualMemory, openDisk: @escaping OpenDisk, takeUp: TakeUp? = nil
+    _ config: GatewayConfig, boot: BootID, clocks: BootClocks = BootClocks(), secrets: Depot.Secrets,
+    totals: PulseTotals, memoryCapacity: Int = usualMemory, openDisk: @escaping OpenDisk,
+    takeUp: TakeUp? = nil
   ) throws(StartFailure) {
-    (self.boot, self.secrets, self.openDisk) = (boot, secrets, openDisk)
+    (self.boot, self.clocks, self.secrets, self.openDisk) = (boot, clocks, secrets, openDisk)
     self.memoryCapacity = memoryCapacity
     do throws(SystemError) { search = try EventSignal() } catch { throw .system(error) }
     var state = State(config: config)
@@ -81,7 +83,7 @@ final class Stores: Sendable {
     }
     let past = Past(totals, isKnown: state.disk != nil)
     self.past = past
-    self.takeUp = takeUp ?? Self.takeUp(for: past)
+    self.takeUp = takeUp ?? Self.takeUp(for: past, boot: boot)
     self.state = Mutex(state)
   }
 
@@ -129,7 +131,7 @@ final class Stores: Sendable {
       let config = state.withLock { $0.config }
       let store = try DurableStore.inMemory(
         capacity: memoryCapacity, longestPayload: bytes, destinations: config.destinations.map(\.name),
-        boot: boot)
+        boot: boot, clocks: clocks)
       let depot = Depot(store, secrets)
       try depot.start(config, depot.makeUplinks(config))
       state.withLock { $0.memory = depot }
@@ -156,11 +158,14 @@ final class Stores: Sendable {
     return true
   }
 
+  /// The disk's store while it is there.
+  var presentDisk: DurableStore? { state.withLock { $0.absence == nil ? $0.disk?.store : nil } }
+
   /// For when no commit waits.
   func useIdleTime(at time: Timestamp) {
-    guard let disk = state.withLock({ $0.absence == nil ? $0.disk : nil }) else { return }
-    disk.store.writeLedgerIfDue(at: time)
-    disk.store.extendOneSlot()
+    guard let disk = presentDisk else { return }
+    disk.writeLedgerIfDue(at: time)
+    disk.extendOneSlot()
   }
 
   /// Those that take rows now.

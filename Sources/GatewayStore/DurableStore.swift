@@ -21,6 +21,8 @@ package final class DurableStore: Sendable {
   let device: any BlockDevice
   let layout: StoreLayout
   let boot: BootID
+  /// What is known of the clocks that rows were taken under.
+  package let clocks: BootClocks
   let mark: StoredMark
   /// Slots that the capacity allows. After it was made smaller, the file has more: those are emptied, not
   /// reused.
@@ -69,17 +71,17 @@ package final class DurableStore: Sendable {
   /// medium that it may use. Throws `busy`, `unusable`, `away` or `newer`, never for damage.
   package static func open(
     directory path: String, _ place: StorePlace = .rows, capacity: Int, destinations: [String], boot: BootID,
-    mark: StoredMark
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) -> DurableStore {
     let directory = try StoreDirectory(path, place)
     return try open(
       in: directory, slotSize: place.slotSize, capacity: capacity, destinations: destinations,
-      boot: boot, mark: mark)
+      boot: boot, mark: mark, clocks: clocks)
   }
 
   static func open(
     in directory: StoreDirectory, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
-    mark: StoredMark
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) -> DurableStore {
     var file = try directory.openFile()
     var recovery = try Recovery(device: file, slotSize: slotSize)
@@ -98,7 +100,7 @@ package final class DurableStore: Sendable {
     }
     let store = try DurableStore(
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
-      destinations: destinations, boot: boot, mark: mark)
+      destinations: destinations, boot: boot, mark: mark, clocks: clocks)
     if case .failure(let error) = directory.synchronize() {
       throw .refused(
         "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))",
@@ -110,17 +112,17 @@ package final class DurableStore: Sendable {
   /// Opens the store on any device; without a directory nothing is locked or renamed.
   package convenience init(
     device: any BlockDevice, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
-    mark: StoredMark
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) {
     let recovery = try Recovery(device: device, slotSize: slotSize)
     try self.init(
       device: device, recovery: recovery, directory: nil, notes: [], capacity: capacity,
-      destinations: destinations, boot: boot, mark: mark)
+      destinations: destinations, boot: boot, mark: mark, clocks: clocks)
   }
 
   private init(
     device: any BlockDevice, recovery: Recovery, directory: StoreDirectory?, notes: [String], capacity: Int,
-    destinations: [String], boot: BootID, mark: StoredMark
+    destinations: [String], boot: BootID, mark: StoredMark, clocks: BootClocks
   ) throws(StoreError) {
     try Self.check(destinations: destinations)
     var recovery = recovery
@@ -129,6 +131,7 @@ package final class DurableStore: Sendable {
     self.directory = directory
     quarantine = QuarantineFile(directory: directory?.path, name: directory?.place.quarantine)
     self.boot = boot
+    self.clocks = clocks
     self.mark = mark
     self.capacity = capacity
     layout = recovery.layout

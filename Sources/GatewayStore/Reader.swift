@@ -79,6 +79,23 @@ extension DurableStore {
       payload: payload, stream: record.stream)
   }
 
+  /// What the segment begins with, found without its index; nil when it cannot be read or has no rows.
+  func firstCommit(of segment: SegmentMap.Segment) -> StoredCommit? {
+    var offset = StoreFormat.block
+    // Its descriptions stand before it.
+    for _ in 0..<4 {
+      guard let (record, payload) = readRecord(at: offset, in: segment) else { return nil }
+      if record.kind != .catalogue {
+        guard record.rowCount > 0 else { return nil }
+        return StoredCommit(
+          firstSeq: record.firstSeq, rowCount: record.rowCount, catalogueID: record.catalogueID,
+          boot: record.boot, payload: payload, stream: record.stream)
+      }
+      offset += record.footprint
+    }
+    return nil
+  }
+
   private func readRecord(
     at offset: Int, in segment: SegmentMap.Segment
   ) -> (RecordHeader, [UInt8])? {

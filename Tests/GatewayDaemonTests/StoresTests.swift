@@ -74,7 +74,8 @@ import Testing
         guard present.value.withLock({ $0 }) else { throw .away("it is not there") }
         return try StoresTests.open(disk, config)
       }
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: Heartbeat(name: "store"))
+      writer = try StoreWriter(
+        stores: stores, queue: queue, heartbeat: Heartbeat(name: "store"), clock: ClockState())
       try stores.start()
       try writer.start()
     }

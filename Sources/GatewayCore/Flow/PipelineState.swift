@@ -89,6 +89,8 @@ package struct PipelineState: Sendable {
   package var totals: [PulseTotal]
   package var counters: [CounterTotal] = []
   package var waiting: [WaitingReading] = []
+  /// Whose boot times the windows have; nil: this boot's. Not stored here: it is the commit's.
+  package var boot: BootID?
 
   package init(books: Books = Books(), windows: [OpenWindow] = [], totals: [PulseTotal] = []) {
     self.books = books

@@ -18,6 +18,9 @@ extension StatusSnapshot {
       store: Store(json: json["store"] ?? .null),
       destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [],
       alarms: json["alarms"]?.array?.compactMap(AlarmReport.init(json:)) ?? [])
+    clockChanges = ClockChanges(
+      steps: clock?["steps"]?.unsignedInteger ?? 0, lastStep: clock?["lastStep"]?.double,
+      lastStepAt: clock?["lastStepAt"]?.timestamp)
   }
 }
 
@@ -110,7 +113,7 @@ extension StatusSnapshot.Destination {
 extension JSONValue {
   func count(_ key: String) -> UInt64 { self[key]?.unsignedInteger ?? 0 }
 
-  var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
+  package var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
 }
 
 extension Timestamp {

@@ -32,6 +32,21 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var isOverloaded: Bool { planned ?? 0 > 1 }
   }
 
+  /// When the clock was set, since the daemon started.
+  package struct ClockChanges: Equatable, Sendable {
+    package var steps: UInt64
+    /// Seconds, negative for a step back; nil while there was none.
+    package var lastStep: Double?
+    /// By the new clock.
+    package var lastStepAt: Timestamp?
+
+    package init(steps: UInt64 = 0, lastStep: Double? = nil, lastStepAt: Timestamp? = nil) {
+      self.steps = steps
+      self.lastStep = lastStep
+      self.lastStepAt = lastStepAt
+    }
+  }
+
   package struct Device: Equatable, Sendable {
     package var name: String
     /// ok, degraded, failed or starting.
@@ -162,6 +177,7 @@ package struct StatusSnapshot: Equatable, Sendable {
   package var uptime: Double
   package var pid: Int32
   package var clockIsSynchronized: Bool
+  package var clockChanges = ClockChanges()
   /// The instant that ages are counted from.
   package var now: Timestamp
   package var buses: [Bus]

@@ -16,6 +16,8 @@ package struct Row: Equatable, Sendable {
   package var quality: Quality
   package var reason: QualityReason
   package var timeQuality: TimeQuality
+  /// How far `time` may be off at most, where it is estimated. Never stored: what is known of the past changes.
+  package var timeError: Duration?
   package var body: Body
 
   package init(

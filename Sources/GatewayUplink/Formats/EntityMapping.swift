@@ -31,7 +31,7 @@ struct EntityMapping {
   }
 
   /// Bytes that a row needs, at most, with those of an entity that begins with it.
-  var longestRow: Int { 704 + (entities.map(\.size).max() ?? 0) }
+  var longestRow: Int { 784 + (entities.map(\.size).max() ?? 0) }
 
   mutating func use(_ catalogue: Catalogue) {
     plans = catalogue.points.map { point in

@@ -31,7 +31,7 @@ package final class LineProtocol: BatchFormat {
     head = RequestHead(path: config.path, contentType: "text/plain; charset=utf-8")
   }
 
-  package var longestRow: Int { longestPoint + 640 }
+  package var longestRow: Int { longestPoint + 688 }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map(text(of:))
@@ -125,6 +125,10 @@ package final class LineProtocol: BatchFormat {
       buffer.append(row.timeQuality.word)
     }
     buffer.append("\"")
+    if let error = row.timeError {
+      buffer.append(",timeError=")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+    }
   }
 
   /// Each with a comma behind it.

@@ -23,7 +23,7 @@ package final class NativeJSON: BatchFormat {
   /// Bytes that a batch needs beside its rows, at most.
   package var overhead: Int { headRoom + 2 }
   /// Bytes that a row of the present catalogue needs, at most.
-  package var longestRow: Int { fragments.longest + 480 + longestExtras }
+  package var longestRow: Int { fragments.longest + 528 + longestExtras }
 
   /// The following rows refer to these points.
   package func use(_ catalogue: Catalogue) {
@@ -89,7 +89,7 @@ package final class NativeJSON: BatchFormat {
       fragments.appendUnitAndGood(row.point, to: &buffer)
     } else {
       fragments.appendUnit(row.point, to: &buffer)
-      Self.appendQuality(row.quality, row.reason, row.timeQuality, to: &buffer)
+      Self.appendQuality(of: row, to: &buffer)
     }
     return .written
   }
@@ -153,20 +153,23 @@ package final class NativeJSON: BatchFormat {
     if !isFirst { buffer.append("}") }
   }
 
-  private static func appendQuality(
-    _ quality: Quality, _ reason: QualityReason, _ timeQuality: TimeQuality, to buffer: inout ByteBuffer
-  ) {
+  private static func appendQuality(of row: Row, to buffer: inout ByteBuffer) {
     buffer.append(",\"quality\":\"")
-    buffer.append(quality.word)
-    if quality != .good {
+    buffer.append(row.quality.word)
+    if row.quality != .good {
       buffer.append("\",\"reason\":\"")
-      buffer.append(reason.word)
+      buffer.append(row.reason.word)
     }
-    if timeQuality != .synced {
+    if row.timeQuality != .synced {
       buffer.append("\",\"timeQuality\":\"")
-      buffer.append(timeQuality.word)
+      buffer.append(row.timeQuality.word)
     }
-    buffer.append("\"}")
+    buffer.append("\"")
+    if let error = row.timeError {
+      buffer.append(",\"timeError\":")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+    }
+    buffer.append("}")
   }
 }
 

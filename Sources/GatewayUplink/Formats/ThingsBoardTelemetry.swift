@@ -31,7 +31,7 @@ package final class ThingsBoardTelemetry: BatchFormat {
 
   package init(_ config: ThingsBoardConfig) { self.config = config }
 
-  package var longestRow: Int { 480 + 12 * (longestPoint + 8) + longestExtras }
+  package var longestRow: Int { 528 + 14 * (longestPoint + 8) + longestExtras }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map { point in
@@ -76,6 +76,7 @@ package final class ThingsBoardTelemetry: BatchFormat {
       if let value = event.value { append(point.key, StatisticKey(word: "value"), value, to: &buffer) }
     }
     append(row.quality, row.reason, point.key, to: &buffer)
+    appendTimeQuality(of: row, point.key, to: &buffer)
     buffer.append("}}")
     if let last = pieces.last, last.device == point.device {
       pieces[pieces.count - 1].bytes = last.bytes.lowerBound..<buffer.count
@@ -119,6 +120,19 @@ package final class ThingsBoardTelemetry: BatchFormat {
     buffer.append("\"")
     buffer.append(reason.word)
     buffer.append("\"")
+  }
+
+  private func appendTimeQuality(of row: Row, _ key: String, to buffer: inout ByteBuffer) {
+    guard row.timeQuality != .synced else { return }
+    buffer.append(",")
+    appendKey(key, StatisticKey(word: "timeQuality"), to: &buffer)
+    buffer.append("\"")
+    buffer.append(row.timeQuality.word)
+    buffer.append("\"")
+    guard let error = row.timeError else { return }
+    buffer.append(",")
+    appendKey(key, StatisticKey(word: "timeError"), to: &buffer)
+    JSONWriter.append(double: error.seconds, to: &buffer)
   }
 
   private func appendKey(_ key: String, _ statistic: StatisticKey?, to buffer: inout ByteBuffer) {

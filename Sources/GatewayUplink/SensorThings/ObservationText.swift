@@ -3,7 +3,7 @@ internal import GatewayCore
 /// One row of a data array: `[phenomenonTime, resultTime, result, resultQuality?, parameters]`.
 struct ObservationText {
   /// Bytes of a row, at most, beside extras.
-  static let longest = 800
+  static let longest = 848
 
   let options: SensorThingsOptions
 
@@ -47,6 +47,10 @@ struct ObservationText {
       buffer.append(",\"timeQuality\":\"")
       buffer.append(row.timeQuality.word)
       buffer.append("\"")
+    }
+    if let error = row.timeError {
+      buffer.append(",\"timeError\":")
+      JSONWriter.append(double: error.seconds, to: &buffer)
     }
     if case .window(let summary) = row.body { Self.append(summary, point.functions, main, to: &buffer) }
     if case .alarm(let event) = row.body {
