@@ -15,6 +15,8 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Each alarm of the configuration, in its order.
   func alarms() -> [AlarmReport]
   func storeReport() -> StoreReport
+  /// What leaves by the configuration that runs.
+  func flowReport() -> FlowReport
   /// Begins to read the rows that a destination lacks; without a name those that any lacks.
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches>
   /// Begins to settle rows as delivered at a destination; without a name at all of them.

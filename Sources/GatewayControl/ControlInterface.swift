@@ -243,6 +243,28 @@ package enum ControlInterface {
       flash: Flash
     )
 
+    # Every attribute that leaves the cabinet. kind: readings, changes, windows or alarm; attribute: what the platform
+    # calls it, where that is not the point's name; window, slide: seconds, 0 without one; aggregateOnly: single
+    # readings never leave the memory; location: the destination is told where the cabinet stands.
+    method Flows() -> (
+      gateway: string,
+      destinations: [](name: string, address: string, format: string, location: bool),
+      flows: [](
+        destination: string,
+        point: string,
+        unit: ?string,
+        kind: string,
+        attribute: ?string,
+        window: int,
+        slide: int,
+        functions: []string,
+        minCount: int,
+        aggregateOnly: bool,
+        alarm: ?string
+      ),
+      kept: (capacity: int, retain: ?float, evict: string)
+    )
+
     # The rows that a destination lacks, without a name those that any lacks. To be called with more: a reply for
     # each batch, whose text is what would be posted, and a last one without continues. lost: rows that the medium
     # did not give back. Only for root, the daemon's user and the socket's group.

@@ -28,7 +28,7 @@ package struct ControlService: Sendable {
   }
 
   private static let lookingMethods = [
-    "Status", "Alarms", "Sensors", "Watch", "Store", "Quarantine", "DescribeBus", "DescribeChip",
+    "Status", "Alarms", "Sensors", "Watch", "Store", "Flows", "Quarantine", "DescribeBus", "DescribeChip",
   ]
   /// They change something, put traffic on a bus, or give away what is stored.
   private static let actingMethods = [
@@ -67,6 +67,7 @@ package struct ControlService: Sendable {
         ControlMessage.points(delegate.lastValues(), member: "points", nameKey: "name", continues: false))
     case "Watch": watch(call)
     case "Store": .reply(ControlMessage.reply { delegate.storeReport().appendJSON(to: &$0) })
+    case "Flows": .reply(ControlMessage.reply { delegate.flowReport().appendJSON(to: &$0) })
     case "Quarantine": listQuarantine(call)
     case "DescribeBus": describeBus(call)
     default: describeChip(call)

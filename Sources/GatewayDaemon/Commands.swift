@@ -16,6 +16,7 @@ final class Commands: ControlDelegate {
   func flush() -> UInt64 { gateway.flush() }
 
   func storeReport() -> StoreReport { gateway.storeReport }
+  func flowReport() -> FlowReport { FlowReport(gateway.config) }
   func alarms() -> [AlarmReport] { gateway.alarmLane?.reports ?? [] }
 
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {

@@ -34,6 +34,9 @@ extension Invocation {
         store           how full the store is and
                         will be, who lacks which
                         rows, how the flash wears
+        flows           what leaves the cabinet:
+                        to whom, how aggregated,
+                        how long it is kept
         export FILE     the undelivered rows, for
                         a stick: gzip, one batch
                         a line

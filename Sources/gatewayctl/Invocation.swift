@@ -5,10 +5,8 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, alarms, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision,
-    check,
-    reload
-  case flush, help
+  case status, alarms, sensors, watch, read, scan, bus, gpio, store, flows, export, quarantine, preview
+  case provision, check, reload, flush, help
 }
 
 struct UsageError: Error {
@@ -102,7 +100,7 @@ struct Invocation {
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
     case .read where !(3...4).contains(arguments.count):
       throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
-    case .status, .alarms, .sensors, .store, .reload, .flush:
+    case .status, .alarms, .sensors, .store, .flows, .reload, .flush:
       if let first = arguments.first { throw UsageError(sentence: "unexpected argument \"\(first.plain)\"") }
     default: break
     }
@@ -155,6 +153,7 @@ struct Invocation {
     case .bus: return runBus()
     case .gpio: return runGPIO()
     case .store: return runStore()
+    case .flows: return runFlows()
     case .export: return runExport()
     case .provision: return runProvision()
     case .quarantine: return try runQuarantine()

@@ -142,6 +142,9 @@ extension Cabinet {
 
 extension Cabinet {
   func storeReport() -> StoreReport { state.withLock { $0.report } }
+  func flowReport() -> FlowReport {
+    FlowReport(GatewayConfig(id: "cabinet-0417", buses: [], devices: [], destinations: []))
+  }
 
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
     state.withLock { state in
