@@ -119,6 +119,9 @@ package enum ControlInterface {
       certificateNotice: ?string
     )
 
+    # The store of alarms: bytes, and undelivered rows
+    type AlarmStore (capacity: int, used: int, queued: int, oldest: ?string)
+
     # kind: timeout, disconnected, checksum, foreign-unit, wrong-function, wrong-length,
     # wrong-transaction, late, exception, noise, overflow or busy
     type ErrorCount (kind: string, count: int)
@@ -230,7 +233,8 @@ package enum ControlInterface {
       rate: Rate,
       full: Forecast,
       fullWithoutDelivery: Forecast,
-      flash: Flash
+      flash: Flash,
+      alarms: ?AlarmStore
     )
 
     # The rows that a destination lacks, without a name those that any lacks. To be called with more: a reply for

@@ -147,7 +147,9 @@ package final class Gateway: Sendable {
   /// The disk's store, or where there is none the one in memory.
   package var storeReport: StoreReport {
     let config = running.withLock { $0.config.store }
-    return flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
+    var report = flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
+    report.alarms = alarmLane?.report
+    return report
   }
 
   /// For whom rows are kept.

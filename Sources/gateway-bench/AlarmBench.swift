@@ -19,7 +19,8 @@ enum AlarmBench {
     for (name, rows) in [("past the backlog", backlog.rows), ("without one", 0)] {
       let delays = try delays(rows: rows)
       Report.line("  \(name): median", value: median(delays), unit: "ms")
-      Report.line("    longest of \(delays.count)", value: delays.max() ?? .nan, unit: "ms", goal: "≤ 1,000 ms")
+      Report.line(
+        "    longest of \(delays.count)", value: delays.max() ?? .nan, unit: "ms", goal: "≤ 1,000 ms")
     }
   }
 

@@ -41,7 +41,8 @@ internal import Glibc
       ("days", { try OutageBench.run(case: $0.outage, days: $0.days) }),
       ("fleet", { _ in try FleetBench.run() }), ("lost", { try LostAnswersBench.run(rows: $0.rows) }),
       ("load", { _ in try SystemBench.load() }), ("throughput", { _ in try SystemBench.throughput() }),
-      ("outage", { _ in try SystemBench.outage() }), ("alarm", { _ in try AlarmBench.run() }), ("bus", { _ in try BusBench.run() }),
+      ("outage", { _ in try SystemBench.outage() }), ("alarm", { _ in try AlarmBench.run() }),
+      ("bus", { _ in try BusBench.run() }),
       ("unplug", { _ in try UnplugBench.run() }),
       ("attribution", { try AttributionBench.run(polls: $0.polls) }),
     ]

@@ -335,6 +335,38 @@ import Testing
     #expect(try cabinet.stop() == 0)
   }
 
+  @Test func withoutADiskAlarmsGoByMemoryAndADiskThatAppearsKnowsWhatIsRaised() throws {
+    let cabinet = try cabinet()
+    cabinet.place = "mount/state"
+    try cabinet.startAndWait()
+    set(cabinet, door: true)
+    try wait(cabinet, for: ["io.door open raised"])
+    try makeDirectory("\(cabinet.directory)/mount")
+    try cabinet.wait("the disk") {
+      _ = try cabinet.control(["flush"])
+      let reasons = cabinet.status()?["gateway"]?["reasons"]?.array?.compactMap(\.string) ?? []
+      return reasons.allSatisfy { $0.hasPrefix("alarm ") }
+    }
+    try cabinet.wait("the store's first commit") {
+      let store = try JSONValue(parsing: try cabinet.control(["store", "--json"]).output)
+      return store["alarms"]?["capacity"]?.unsignedInteger == 4 << 20
+    }
+    usleep(500_000)
+    cabinet.killHard()
+    try cabinet.startAndWait()
+    #expect(try cabinet.control(["alarms"]).code == 1)
+    set(cabinet, door: false)
+    // Of two streams: what memory had and what the disk has.
+    try cabinet.wait("the end of it") {
+      try rows(cabinet).contains { $0.says == "io.door open cleared" }
+    }
+    #expect(try rows(cabinet).filter { $0.alarm == "open" }.count == 2)
+    set(cabinet, door: true)
+    try cabinet.wait("the next one") { try rows(cabinet).filter { $0.alarm == "open" }.count == 3 }
+    #expect(cabinet.platform.stats.rejected == 0)
+    #expect(try cabinet.stop() == 0)
+  }
+
   private func text(ofGzip path: String) throws -> String {
     let process = try ChildProcess("/usr/bin/zcat", [path])
     return process.readAll(timeout: .seconds(10))

@@ -130,7 +130,8 @@ import Testing
   @Test func anAlarmsRowIsPinnedAndReadBack() throws {
     var encoder = RowEncoder()
     let bodies: [Row.Body] = [
-      .alarm(AlarmEvent(isRaised: true, value: .unsigned(1))), .alarm(AlarmEvent(isRaised: false, value: nil)),
+      .alarm(AlarmEvent(isRaised: true, value: .unsigned(1))),
+      .alarm(AlarmEvent(isRaised: false, value: nil)),
     ]
     for body in bodies {
       encoder.append(
