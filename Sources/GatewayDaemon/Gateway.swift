@@ -199,14 +199,21 @@ package final class Gateway: Sendable {
     // One that is made now has nothing to go over from.
     try beginAlarms(config)
     try lane?.stores.adopt(config.ofAlarms) {}
-    try stores.adopt(config) {
-      before.acquisition.stopSources()
-      parking.release(except: next.chips)
-      remainder = before.acquisition.pipeline.finish()
-      let closing = remainder?.closeLeftovers(
-        of: next.catalogue, at: SystemClock.time, knowsPast: stores.past.isKnown)
-      if let closing { queue.push(closing) }
-      writer.retain(config.store.retain)
+    do {
+      try stores.adopt(config) {
+        before.acquisition.stopSources()
+        parking.release(except: next.chips)
+        remainder = before.acquisition.pipeline.finish()
+        let closing = remainder?.closeLeftovers(
+          of: next.catalogue, at: SystemClock.time, knowsPast: stores.past.isKnown)
+        if let closing { queue.push(closing) }
+        writer.retain(config.store.retain)
+      }
+    } catch {
+      // What it was stays what it is.
+      try? lane?.stores.adopt(before.config.ofAlarms) {}
+      alarmLane?.goOver(to: before.config)
+      throw error
     }
     guard let remainder else { return }
     lane?.goOver(to: config)

@@ -152,7 +152,7 @@ private struct PipelineWorker: ~Copyable {
   mutating func turn(at now: Moment) {
     let isDrained = drainRings(untilFull: true)
     // Whatever rows wait for: alarms do not wait for them.
-    alarms?.tick(at: now)
+    alarms?.turn(at: now, isDrained: isDrained)
     guard isDrained else { return }
     aggregator.closeDue(at: now.time) { rows.append($0) }
     if now.boot >= nextCommit, !queue.isBehind {
@@ -229,7 +229,7 @@ private struct PipelineWorker: ~Copyable {
   /// goes on from here.
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
-    alarms?.tick(at: now)
+    alarms?.turn(at: now, isDrained: true)
     aggregator.closeDue(at: now.time) { rows.append($0) }
     commit(at: now.time)
     let windows = aggregator.openWindows.map {
