@@ -129,6 +129,9 @@ package enum ControlInterface {
       certificateNotice: ?string
     )
 
+    # The store of alarms: bytes, and undelivered rows
+    type AlarmStore (capacity: int, used: int, queued: int, oldest: ?string)
+
     # kind: timeout, disconnected, checksum, foreign-unit, wrong-function, wrong-length,
     # wrong-transaction, late, exception, noise, overflow or busy
     type ErrorCount (kind: string, count: int)
@@ -240,7 +243,8 @@ package enum ControlInterface {
       rate: Rate,
       full: Forecast,
       fullWithoutDelivery: Forecast,
-      flash: Flash
+      flash: Flash,
+      alarms: ?AlarmStore
     )
 
     # Every attribute that leaves the cabinet. kind: readings, changes, windows or alarm; attribute: what the platform

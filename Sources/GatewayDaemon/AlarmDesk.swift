@@ -27,9 +27,9 @@ struct AlarmDesk: ~Copyable {
     if roll.rows.bytes.count >= Self.commitBytes { commit(at: SystemClock.time) }
   }
 
-  /// Once in a turn, behind its readings.
-  mutating func tick(at now: Moment) {
-    roll.tick(at: now, lane.timeQuality(of: now))
+  /// Once in a turn, behind its readings. `isDrained`: none waits to be taken, so that silence is silence.
+  mutating func turn(at now: Moment, isDrained: Bool) {
+    if isDrained { roll.tick(at: now, lane.timeQuality(of: now)) }
     var isOwed = false
     if let late = lane.past.takeUp() {
       roll.takeUp(late)

@@ -119,6 +119,14 @@ final class AlarmLane: Sendable {
   func timeQuality(of moment: Moment) -> TimeQuality { clock.quality(of: moment) }
   var fault: String? { stores.fault ?? writer.fault }
 
+  /// Of all of its stores; nil before there is one.
+  var report: StoreReport.Alarms? {
+    guard let (store, _) = stores.shown else { return nil }
+    let usage = store.usage
+    return StoreReport.Alarms(
+      capacity: usage.capacity, used: usage.used, queued: stores.summary.books.queued, oldest: usage.oldest)
+  }
+
   /// Call when the pipeline has ended.
   func finish(by deadline: BootTime) {
     writer.finish()

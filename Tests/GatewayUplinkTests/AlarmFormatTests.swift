@@ -72,7 +72,8 @@ import Testing
       write(.thingsboard(ThingsBoardConfig(tokenFile: "t"))).text
         == #"[{"ts":1795381200000,"values":{"aq.no2_alarm_high":true,"aq.no2_alarm_high_value":61.5,"#
         + #""aq.no2_alarm_high_quality":"good"}},"#
-        + #"{"ts":1795381200000,"values":{"io.door_alarm_open":false,"io.door_alarm_open_quality":"good"}}]"#)
+        + #"{"ts":1795381200000,"values":{"io.door_alarm_open":false,"io.door_alarm_open_quality":"good","#
+        + #""io.door_alarm_open_timeQuality":"unsynced"}}]"#)
   }
 
   @Test func anAlertIsIssuedWhenItIsRaisedAndValidUntilItIsCleared() {

@@ -16,6 +16,7 @@ package struct StoreText {
     text.addFilling()
     text.addSegments()
     text.addDestinations()
+    text.addAlarms()
     text.addFlash()
     return text.lines.map { $0 + "\n" }.joined()
   }
@@ -87,6 +88,14 @@ package struct StoreText {
 
   private func words(_ run: ClosedRange<UInt64>) -> String {
     "\(run.lowerBound)…\(run.upperBound), \(Quantities.grouped(run.rowCount))"
+  }
+
+  private mutating func addAlarms() {
+    guard let alarms = report.alarms else { return }
+    let used = Quantities.size(UInt64(clamping: alarms.used))
+    addHeading("ALARMS", "\(used) of \(Quantities.size(UInt64(clamping: alarms.capacity)))")
+    let age = alarms.oldest.map { ", the oldest for \(Quantities.age(of: $0, at: report.now))" } ?? ""
+    addLine("\(Quantities.grouped(alarms.queued)) rows undelivered" + (alarms.queued > 0 ? age : ""))
   }
 
   private mutating func addFlash() {

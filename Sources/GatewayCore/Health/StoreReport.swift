@@ -38,6 +38,19 @@ package struct StoreReport: Equatable, Sendable {
     }
   }
 
+  /// The store of alarms.
+  package struct Alarms: Equatable, Sendable {
+    package var capacity: Int
+    package var used: Int
+    /// Undelivered rows, at the destination that lacks the most.
+    package var queued: UInt64
+    package var oldest: Timestamp?
+
+    package init(capacity: Int, used: Int, queued: UInt64, oldest: Timestamp?) {
+      (self.capacity, self.used, self.queued, self.oldest) = (capacity, used, queued, oldest)
+    }
+  }
+
   /// nil is what is not known yet.
   package struct Rate: Equatable, Sendable {
     /// Seconds.
@@ -77,6 +90,8 @@ package struct StoreReport: Equatable, Sendable {
   /// The longest time between a reading and its commit, seconds; longer than configured when the flash is to
   /// be saved.
   package var commitInterval: Double
+  /// nil where there are no alarms.
+  package var alarms: Alarms?
 
   package init(
     capacity: Int, used: Int, oldest: Timestamp?, now: Timestamp, commits: UInt64, bytesWritten: UInt64,

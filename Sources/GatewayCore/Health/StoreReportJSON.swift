@@ -17,6 +17,9 @@ extension StoreReport {
     object.member("full", to: &buffer) { full.appendJSON(to: &$0) }
     object.member("fullWithoutDelivery", to: &buffer) { fullWithoutDelivery.appendJSON(to: &$0) }
     object.member("flash", to: &buffer) { appendFlash(to: &$0) }
+    object.member("alarms", to: &buffer) { buffer in
+      if let alarms { alarms.appendJSON(to: &buffer) } else { buffer.append("null") }
+    }
     object.end(&buffer)
   }
 
@@ -44,6 +47,25 @@ extension StoreReport {
       destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [],
       rate: Rate(json: json["rate"] ?? .null), budget: FlashConfig(json: flash), life: FlashLife(json: flash),
       commitInterval: flash["commitInterval"]?.double ?? 0)
+    alarms = json["alarms"].flatMap(Alarms.init(json:))
+  }
+}
+
+extension StoreReport.Alarms {
+  fileprivate func appendJSON(to buffer: inout ByteBuffer) {
+    var object = ObjectWriter(&buffer)
+    object.member("capacity", UInt64(clamping: capacity), to: &buffer)
+    object.member("used", UInt64(clamping: used), to: &buffer)
+    object.member("queued", queued, to: &buffer)
+    object.member("oldest", oldest, to: &buffer)
+    object.end(&buffer)
+  }
+
+  fileprivate init?(json: JSONValue) {
+    guard let capacity = json.size("capacity") else { return nil }
+    self.init(
+      capacity: capacity, used: json.size("used") ?? 0, queued: json.count("queued"),
+      oldest: json["oldest"]?.timestamp)
   }
 }
 
