@@ -16,38 +16,46 @@ final class FormulaDesk {
   func finish(_ devices: inout [DeviceConfig]) {
     guard !nodes.isEmpty else { return }
     let directory = PointDirectory(devices)
+    let drafts = drafts(of: devices, directory)
+    let order = FormulaOrder(drafts.map { ($0.name, $0.parsed?.formula.inputs ?? []) })
+    report(order, drafts)
+    // Units of inputs are known before those of what is computed from them.
+    for draft in order.places.map({ drafts[$0] }) {
+      guard let parsed = draft.parsed else { continue }
+      let unit = unit(of: parsed, draft.node) { name in
+        directory[name].flatMap { devices[$0.device].points[$0.point].unit }
+      }
+      devices[draft.device].points[draft.point].place = .formula(parsed.formula)
+      if devices[draft.device].points[draft.point].unit == nil {
+        devices[draft.device].points[draft.point].unit = unit
+      }
+    }
+  }
+
+  private func drafts(of devices: [DeviceConfig], _ directory: PointDirectory) -> [Draft] {
     var drafts: [Draft] = []
     for (device, config) in devices.enumerated() {
-      for (point, place) in config.points.map(\.place).enumerated() {
-        guard case .formula = place, drafts.count < nodes.count else { continue }
-        let name = "\(config.name).\(config.points[point].name)"
+      for (point, one) in config.points.enumerated() {
+        guard case .formula = one.place, drafts.count < nodes.count else { continue }
         let node = nodes[drafts.count]
         drafts.append(
           Draft(
-            name: name, device: device, point: point, node: node, parsed: parse(node, config.name, directory))
-        )
+            name: "\(config.name).\(one.name)", device: device, point: point, node: node,
+            parsed: parse(node, config.name, directory)))
       }
     }
-    let order = FormulaOrder(drafts.map { ($0.name, $0.parsed?.formula.inputs ?? []) })
+    return drafts
+  }
+
+  private func report(_ order: FormulaOrder, _ drafts: [Draft]) {
     for circle in order.circles {
       let names = (circle + [circle[0]]).map { drafts[$0].name }.joined(separator: " → ")
       log.add(drafts[circle[0]].node, "the formula needs its own result: \(names)")
     }
     if let place = order.tooDeep {
+      let most = Formula.deepest
       log.add(
-        drafts[place].node,
-        "the formula builds on more than \(Formula.deepest) others in a row; \(Formula.deepest) are possible")
-    }
-    for place in order.places {
-      let draft = drafts[place]
-      guard let parsed = draft.parsed else { continue }
-      devices[draft.device].points[draft.point].place = .formula(parsed.formula)
-      let unit = unit(of: parsed, draft.node) {
-        directory[$0].flatMap { devices[$0.device].points[$0.point].unit }
-      }
-      if devices[draft.device].points[draft.point].unit == nil {
-        devices[draft.device].points[draft.point].unit = unit
-      }
+        drafts[place].node, "the formula builds on more than \(most) others in a row; \(most) are possible")
     }
   }
 
