@@ -4,7 +4,7 @@ package struct DerivedPoints: Sendable {
     var point: PointIndex
     var formula: Formula
     /// Where its inputs are in `latest`.
-    var firstInput: Int
+    var inputs: Range<Int>
     /// How many of them have not been read since it was computed last.
     var missing: Int
   }
@@ -31,8 +31,8 @@ package struct DerivedPoints: Sendable {
       }
       derived.append(
         Derived(
-          point: PointIndex(index), formula: formula, firstInput: latest.count, missing: formula.inputs.count)
-      )
+          point: PointIndex(index), formula: formula,
+          inputs: latest.count..<latest.count + formula.inputs.count, missing: formula.inputs.count))
       latest += formula.inputs.map { _ in none }
     }
     isFresh = latest.map { _ in false }
@@ -65,33 +65,36 @@ package struct DerivedPoints: Sendable {
         derived[place].missing -= 1
       }
       guard derived[place].missing == 0 else { continue }
-      let result = compute(derived[place])
-      let inputs = derived[place].formula.inputs.count
-      derived[place].missing = inputs
-      for input in derived[place].firstInput..<derived[place].firstInput + inputs { isFresh[input] = false }
+      let result = compute(place)
+      derived[place].missing = derived[place].inputs.count
+      for input in derived[place].inputs { isFresh[input] = false }
       emit(result)
       take(result, emit)
     }
   }
 
-  private func compute(_ one: Derived) -> Reading {
-    var (newest, worst) = (latest[one.firstInput], latest[one.firstInput])
-    var timeQuality = TimeQuality.synced
+  private func compute(_ place: Int) -> Reading {
+    let (point, inputs) = (derived[place].point, derived[place].inputs)
+    var (newest, worst) = (latest[inputs.lowerBound], latest[inputs.lowerBound])
+    var timeQuality = newest.timeQuality
     var isBad = false
-    for input in latest[one.firstInput..<one.firstInput + one.formula.inputs.count] {
+    for index in inputs {
+      let input = latest[index]
       if input.boot > newest.boot { newest = input }
       if input.quality.rawValue > worst.quality.rawValue { worst = input }
       if input.timeQuality == .unsynced || timeQuality == .synced { timeQuality = input.timeQuality }
-      isBad = isBad || input.value == nil || input.quality == .bad
+      isBad = isBad || input.quality == .bad || input.value == nil
     }
     func failed(_ reason: QualityReason) -> Reading {
-      Reading(point: one.point, at: newest.moment, failed: reason, timeQuality: timeQuality)
+      Reading(point: point, at: newest.moment, failed: reason, timeQuality: timeQuality)
     }
     guard !isBad else { return failed(.badInput) }
-    let value = one.formula.evaluate { latest[one.firstInput + $0].value?.asDouble ?? .nan }
+    let value = derived[place].formula.evaluate {
+      latest[inputs.lowerBound + $0].value?.asDouble ?? .nan
+    }
     guard value.isFinite else { return failed(.notANumber) }
     return Reading(
-      point: one.point, at: newest.moment, value: .double(value), quality: worst.quality,
-      reason: worst.reason, timeQuality: timeQuality)
+      point: point, at: newest.moment, value: .double(value), quality: worst.quality, reason: worst.reason,
+      timeQuality: timeQuality)
   }
 }
