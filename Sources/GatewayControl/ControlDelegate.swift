@@ -12,6 +12,8 @@ package protocol ControlDelegate: AnyObject, Sendable {
   /// Makes every forwarder try now what it holds back; the rows that are queued.
   func flush() -> UInt64
 
+  /// Each alarm of the configuration, in its order.
+  func alarms() -> [AlarmReport]
   func storeReport() -> StoreReport
   /// Begins to read the rows that a destination lacks; without a name those that any lacks.
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches>

@@ -19,7 +19,14 @@ package enum ControlInterface {
       pid: int
     )
 
-    type Clock (synchronized: bool, now: string)
+    # steps: how often the clock was set since the daemon started; lastStep: by how many seconds the last time
+    type Clock (
+      synchronized: bool,
+      now: string,
+      steps: int,
+      lastStep: ?float,
+      lastStepAt: ?string
+    )
 
     # utilisation: the part of the last ten seconds in which the line was taken, 0 to 1;
     # planned: what the polls ask of the line, above 1 all periods become longer
@@ -32,6 +39,17 @@ package enum ControlInterface {
       lastError: ?string,
       utilisation: ?float,
       planned: ?float
+    )
+
+    # state: raised or cleared; since: when it became so; value: what did it; raised: how often in this run
+    type Alarm (
+      name: string,
+      point: string,
+      state: string,
+      since: ?string,
+      value: ?float,
+      unit: ?string,
+      raised: int
     )
 
     # state: starting, ok, degraded or failed
@@ -56,6 +74,7 @@ package enum ControlInterface {
       reason: ?string
     )
 
+    # unchanged: readings that "report" kept back; suppressed: windows of fewer readings than "min-count";
     # stored = delivered + queued + evicted + quarantined; damaged and thinned (lives on in summaries) are parts of evicted
     type Accounting (
       acquired: int,
@@ -66,7 +85,9 @@ package enum ControlInterface {
       evicted: int,
       quarantined: int,
       damaged: int,
-      thinned: int
+      thinned: int,
+      unchanged: int,
+      suppressed: int
     )
 
     # value: of a window its mean; cause: what the platform says; retried: it is queued again
@@ -185,8 +206,12 @@ package enum ControlInterface {
       points: []Point,
       accounting: Accounting,
       store: StoreUsage,
-      destinations: []Destination
+      destinations: []Destination,
+      alarms: []Alarm
     )
+
+    # Each alarm of the configuration.
+    method Alarms() -> (alarms: []Alarm)
 
     # Each point with its last reading.
     method Sensors() -> (points: []Point)

@@ -28,7 +28,7 @@ package struct ControlService: Sendable {
   }
 
   private static let lookingMethods = [
-    "Status", "Sensors", "Watch", "Store", "Quarantine", "DescribeBus", "DescribeChip",
+    "Status", "Alarms", "Sensors", "Watch", "Store", "Quarantine", "DescribeBus", "DescribeChip",
   ]
   /// They change something, put traffic on a bus, or give away what is stored.
   private static let actingMethods = [
@@ -55,6 +55,13 @@ package struct ControlService: Sendable {
   private func look(_ method: String, _ call: VarlinkCall) -> Answer {
     switch method {
     case "Status": .reply(ControlMessage.reply { delegate.status().appendJSON(to: &$0) })
+    case "Alarms":
+      .reply(
+        ControlMessage.reply { buffer in
+          var object = ObjectWriter(&buffer)
+          object.member("alarms", delegate.alarms(), to: &buffer) { $0.appendJSON(to: &$1) }
+          object.end(&buffer)
+        })
     case "Sensors":
       .reply(
         ControlMessage.points(delegate.lastValues(), member: "points", nameKey: "name", continues: false))

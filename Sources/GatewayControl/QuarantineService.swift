@@ -46,6 +46,9 @@ extension QuarantineEntry {
     switch row.row.body {
     case .reading(let value): members["value"] = value.map { .double($0.asDouble) } ?? .null
     case .window(let summary): members["value"] = summary.count > 0 ? .double(summary.mean) : .null
+    case .alarm(let event):
+      members["value"] = event.value.map { .double($0.asDouble) } ?? .null
+      members["alarm"] = .string(point?.alarm ?? "")
     }
     if let unit = point?.unit { members["unit"] = .string(unit) }
     return .object(members)

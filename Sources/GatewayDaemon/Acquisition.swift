@@ -33,19 +33,24 @@ final class Acquisition: Sendable {
   ) throws(SystemError) {
     catalogue = Catalogue(points: config.catalogue)
     let devices = config.devices.map { Device(config: $0, meter: DeviceMeter()) }
+    // Nobody asks a device all of whose points are computed.
+    for device in devices where !device.config.points.contains(where: { $0.formula == nil }) {
+      device.meter.record(.ok)
+    }
     var buses: [Bus] = []
     for (index, bus) in config.buses.enumerated() {
       let setup = SourceSetup(
         bus: bus, config: config, meter: BusMeter(),
         deviceMeters: devices.filter { $0.config.bus == bus.name }.map(\.meter),
-        totals: totals, parking: parking, timeQuality: { clock.quality })
+        totals: totals, parking: parking, timeQuality: { clock.quality(of: $0) })
       let share = Double(index) / Double(config.buses.count)
       buses.append(try Self.bus(setup, share: share, wake: wake))
     }
     self.devices = devices
     self.buses = buses
     pulses = Self.pulses(of: config, totals)
-    pipeline = Pipeline(catalogue: catalogue, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+    pipeline = Pipeline(
+      catalogue: catalogue, treatments: config.treatments, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
   }
 
   private static func pulses(of config: GatewayConfig, _ totals: PulseTotals) -> [Pipeline.PulsePoint] {
@@ -99,12 +104,13 @@ final class Acquisition: Sendable {
   var heartbeats: [Heartbeat] { buses.map(\.heartbeat) + [pipeline.heartbeat] }
 
   func start(
-    from state: PipelineState, past: Past, commitInterval: Duration, queue: CommitQueue
+    from state: PipelineState, past: Past, commitInterval: Duration, queue: CommitQueue,
+    alarms: AlarmLane? = nil
   ) throws(SystemError) {
     try pipeline.start(
       Pipeline.Setup(
-        catalogue: catalogue, commitInterval: commitInterval, state: state,
-        pulses: pulses, past: past), ports: buses.map(\.port), queue: queue)
+        catalogue: catalogue, boot: Gateway.boot, commitInterval: commitInterval, state: state,
+        pulses: pulses, past: past, alarms: alarms), ports: buses.map(\.port), queue: queue)
     for bus in buses { try bus.runner.start() }
   }
 

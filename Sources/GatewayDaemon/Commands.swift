@@ -16,6 +16,7 @@ final class Commands: ControlDelegate {
   func flush() -> UInt64 { gateway.flush() }
 
   func storeReport() -> StoreReport { gateway.storeReport }
+  func alarms() -> [AlarmReport] { gateway.alarmLane?.reports ?? [] }
 
   func export(of destination: String?) -> CarryAnswer<any ExportedBatches> {
     begin(at: destination) { queues throws(SystemError) in
@@ -28,9 +29,9 @@ final class Commands: ControlDelegate {
       DeliveryMark(
         queues.map { queue in
           DeliveryMark.Part(
-            runs: runs.filter { queue.mayHold($0.stream) }, queue: queue.queue,
+            queue: queue.queue, mayHold: queue.mayHold, isApart: queue.isApart,
             record: queue.store.recordLedger)
-        })
+        }, runs)
     }.map { $0 }
   }
 
@@ -39,8 +40,10 @@ final class Commands: ControlDelegate {
     guard let found = config.destinations.first(where: { $0.name == destination }) else {
       return .unknown(known: config.destinations.map(\.name))
     }
-    return begin(at: destination) { queues throws(SystemError) in
-      PreviewDraft(
+    return begin(at: destination) { queues throws(SystemError) -> PreviewDraft in
+      // Of what is measured there is always something to show.
+      let queues = queues.filter { !$0.isApart } + queues.filter(\.isApart)
+      return PreviewDraft(
         found, gateway: config.id, points: points, queues: queues.map(\.queue),
         present: PresentQueue(
           live.points, live.snapshot, queues.first?.store.stream ?? StreamID(bits: 0)))
@@ -61,9 +64,10 @@ final class Commands: ControlDelegate {
     let stores = gateway.stores
     do throws(SystemError) {
       let work = try Provision(
-        wanted, at: location, config, queues: stores.depots.map { $0.store.queue(for: destination) },
+        wanted, at: location, config,
+        queues: gateway.lanes.flatMap(\.depots).map { $0.store.queue(for: destination) },
         files: stores.secrets.files, directory: stores.secrets.stateDirectory ?? ".",
-        finish: { try stores.restartUplinks() })
+        finish: { [gateway] in try gateway.restartUplinks() })
       return try gateway.carryDesk.start(work) ? .begun(work) : .busy("an export or a provision goes on")
     } catch {
       return .busy("\(error)")
@@ -79,14 +83,14 @@ final class Commands: ControlDelegate {
       return .unknown(known: names.filter { $0 != DeliveryLedger.nobody })
     }
     do throws(SystemError) {
-      let work = try make(gateway.stores.queues(of: wanted))
+      let work = try make(gateway.carriedQueues(of: wanted))
       return try gateway.carryDesk.start(work) ? .begun(work) : .busy("another export goes on")
     } catch {
       return .busy("\(error)")
     }
   }
 
-  var quarantine: [QuarantineEntry] { gateway.stores.depots.flatMap(\.store.quarantine.entries) }
+  var quarantine: [QuarantineEntry] { gateway.lanes.flatMap(\.depots).flatMap(\.store.quarantine.entries) }
 
   func retry(_ entries: [QuarantineEntry]) -> [String] {
     changeQuarantine(entries) { store, entries in
@@ -103,7 +107,7 @@ final class Commands: ControlDelegate {
   private func changeQuarantine(
     _ entries: [QuarantineEntry], _ change: (DurableStore, [QuarantineEntry]) -> [String]
   ) -> [String] {
-    gateway.stores.depots.flatMap { depot in
+    gateway.lanes.flatMap(\.depots).flatMap { depot in
       let kept = depot.store.quarantine.entries
       return change(depot.store, entries.filter(kept.contains))
     }

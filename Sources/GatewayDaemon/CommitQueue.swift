@@ -18,11 +18,13 @@ final class PendingCommit: @unchecked Sendable {
   let beginsPipeline: Bool
   /// Its state says what earlier runs counted too: without that it is nothing for the disk.
   let knowsPast: Bool
+  /// Whose boot times its rows have; nil: this boot's.
+  let rowsBoot: BootID?
 
   init(
     payload: consuming ByteBuffer, journal: consuming ByteBuffer, checkpoint: consuming ByteBuffer,
     rowCount: Int, catalogue: Catalogue, time: Timestamp, beginsPipeline: Bool,
-    knowsPast: Bool = true
+    knowsPast: Bool = true, rowsBoot: BootID? = nil
   ) {
     rowBytes = payload.count
     self.payload = payload
@@ -33,6 +35,7 @@ final class PendingCommit: @unchecked Sendable {
     self.time = time
     self.beginsPipeline = beginsPipeline
     self.knowsPast = knowsPast
+    self.rowsBoot = rowsBoot
   }
 
   /// Puts one of the two forms of the state behind the rows.

@@ -10,8 +10,11 @@ internal import Synchronization
 final class DeliveryMark: MarkedRows, Carrying {
   /// What lies in one store.
   struct Part: Sendable {
-    var runs: [ExportedRun]
     var queue: any DeliveryQueue
+    /// Whether the stream may be one of its own.
+    var mayHold: @Sendable (StreamID) -> Bool
+    /// Its streams are those that its commits name, and nobody else's.
+    var isApart = false
     /// Puts what was settled on the medium: the file may be all that is left of these rows.
     var record: @Sendable () throws(StoreError) -> Void
   }
@@ -23,9 +26,10 @@ final class DeliveryMark: MarkedRows, Carrying {
   }
 
   private let parts: [Part]
+  private let runs: [ExportedRun]
   private let state = Mutex(State())
 
-  init(_ parts: [Part]) { self.parts = parts }
+  init(_ parts: [Part], _ runs: [ExportedRun]) { (self.parts, self.runs) = (parts, runs) }
 
   var result: MarkResult? { state.withLock { $0.hasEnded ? $0.result : nil } }
 
@@ -34,8 +38,13 @@ final class DeliveryMark: MarkedRows, Carrying {
   var hasEnded: Bool { state.withLock { $0.hasEnded } }
 
   func run() {
-    for part in parts {
-      for run in part.runs where !state.withLock({ $0.isCancelled }) { mark(run, in: part.queue) }
+    let streams = parts.map { $0.isApart ? Self.streams(in: $0.queue) : [] }
+    let apart = streams.reduce(Set()) { $0.union($1) }
+    for (part, own) in zip(parts, streams) {
+      for run in runs where !state.withLock({ $0.isCancelled }) {
+        let isIts = part.isApart ? own.contains(run.stream) : !apart.contains(run.stream)
+        if isIts && part.mayHold(run.stream) { mark(run, in: part.queue) }
+      }
       do throws(StoreError) { try part.record() } catch {
         let sentence = "\(error): a power cut now makes rows that were carried out queued again"
         JournalLog.line(.warning, sentence)
@@ -43,6 +52,21 @@ final class DeliveryMark: MarkedRows, Carrying {
       }
     }
     state.withLock { $0.hasEnded = true }
+  }
+
+  private static func streams(in queue: any DeliveryQueue) -> Set<StreamID> {
+    var streams: Set<StreamID> = []
+    var next: UInt64 = 1
+    while next <= queue.storedThrough {
+      switch queue.read(at: next) {
+      case .end: return streams
+      case .gap(let through): next = through + 1
+      case .commit(let commit):
+        streams.insert(commit.stream)
+        next = commit.lastSeq + 1
+      }
+    }
+    return streams
   }
 
   private func mark(_ run: ExportedRun, in queue: any DeliveryQueue) {

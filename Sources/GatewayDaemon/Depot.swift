@@ -45,7 +45,7 @@ final class Depot: Sendable {
       let forwarder = try Forwarder(
         destination: destination, gateway: config.id, queue: queue, quarantine: queue,
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
-        heartbeat: heartbeat, stateDirectory: secrets.stateDirectory, lastKnownTime: store.latestTime)
+        heartbeat: heartbeat, stateDirectory: secrets.stateDirectory, lastKnownTime: store.latestKnownTime)
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))
     }
     return uplinks

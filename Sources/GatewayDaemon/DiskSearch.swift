@@ -29,6 +29,7 @@ extension Stores {
       let (disk, held) = state.withLock { ($0.disk, $0.absence?.held) }
       if let held { try disk?.store.append(held, usesCheckpoint: true) }
       state.withLock { $0.absence = nil }
+      noteReturn()
       JournalLog.write(.notice, kind: "disk", "the disk is back and takes rows again")
     } catch {
       state.withLock { $0.absence?.cause = "\(error)" }
@@ -39,8 +40,7 @@ extension Stores {
   /// of this run have begun without them.
   private func takeUpDisk() throws(StoreError) {
     let store = try openDisk(state.withLock { $0.config })
-    var past = PipelineState(takenFrom: store)
-    let closing = past.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time)
+    let (closing, publish) = takeUp(store)
     do {
       try changes.withLock { _ in
         let config = state.withLock { $0.config }
@@ -57,6 +57,15 @@ extension Stores {
       throw .away("\(error)")
     }
     Self.tell(store.notes)
-    self.past.found(past)
+    publish()
+  }
+
+  /// The pipeline's.
+  static func takeUp(for past: Past, boot: BootID) -> TakeUp {
+    { store in
+      var found = PipelineState(takenFrom: store)
+      let closing = found.closeLeftovers(of: Catalogue(points: []), at: SystemClock.time, boot: boot)
+      return (closing, { [found] in past.found(found) })
+    }
   }
 }

@@ -38,7 +38,7 @@ package enum StartFailure: Error, CustomStringConvertible {
 /// close, and nobody reloads behind the end. The main thread starts and stops; `status` and the commands may
 /// be called from any thread.
 package final class Gateway: Sendable {
-  private struct Running: Sendable {
+  struct Running: Sendable {
     var config: GatewayConfig
     var acquisition: Acquisition
     var notes: [String] = []
@@ -48,19 +48,22 @@ package final class Gateway: Sendable {
 
   private let options: DaemonOptions
   let stores: Stores
-  private let queue: CommitQueue
-  private let writer: StoreWriter
+  /// The lane of alarms; nil while there is none.
+  private let alarms = Mutex<AlarmLane?>(nil)
+  let queue: CommitQueue
+  let writer: StoreWriter
   private let wake: EventSignal
-  private let clock: ClockState
+  let clock: ClockState
+  private let bootFile: BootFile
   private let totals = PulseTotals()
   private let parking = GPIOParking()
-  private let startedAt = SystemClock.boot
-  private let writerHeartbeat = Heartbeat(name: "store")
+  let startedAt = SystemClock.boot
+  let writerHeartbeat = Heartbeat(name: "store")
   private let controlHeartbeat = Heartbeat(name: "control")
-  private let flash: FlashWatch
+  let flash: FlashWatch
   /// Where rows are carried out by hand.
   let carryDesk = CarryDesk()
-  private let running: Mutex<Running>
+  let running: Mutex<Running>
   private let reloading = Mutex(())
   private let control = Mutex<VarlinkServer?>(nil)
 
@@ -68,34 +71,51 @@ package final class Gateway: Sendable {
   /// `config` is not what the file says.
   package init(options: DaemonOptions, config: GatewayConfig, remark: String? = nil) throws(StartFailure) {
     self.options = options
+    let boots = BootClocks()
     stores = try Stores(
-      config, boot: Self.boot,
-      secrets: Depot.Secrets(
-        credentialsDirectory: options.credentialsDirectory, configDirectory: options.configDirectory,
-        stateDirectory: options.stateDirectory),
-      totals: totals, openDisk: options.diskOpener(boot: Self.boot))
+      config, boot: Self.boot, clocks: boots,
+      secrets: options.secrets, totals: totals, openDisk: options.diskOpener(boot: Self.boot, clocks: boots))
+    bootFile = BootFile(directory: options.stateDirectory, boot: Self.boot, boots: boots)
+    bootFile.takeUp(stores.presentDisk, at: SystemClock.boot)
     flash = FlashWatch(directory: options.stateDirectory, sysfs: options.sysfs)
+    let acquisition: Acquisition
     do throws(SystemError) {
       wake = try EventSignal()
-      clock = ClockState()
+      clock = ClockState(boot: Self.boot, boots: boots)
       queue = try CommitQueue(drained: wake)
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: writerHeartbeat)
-      let acquisition = try Acquisition(
+      writer = try StoreWriter(
+        stores: stores, queue: queue, heartbeat: writerHeartbeat, clock: clock, bootFile: bootFile)
+      acquisition = try Acquisition(
         config: config, wake: wake, clock: clock, totals: totals, parking: parking)
-      let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
-      stores.past.begin(with: state)
-      running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
-      writer.retain(config.store.retain)
+    } catch {
+      throw .system(error)
+    }
+    running = Mutex(Running(config: config, acquisition: acquisition, remark: remark))
+    let state = Self.takeUp(stores, queue: queue, catalogue: acquisition.catalogue)
+    stores.past.begin(with: state)
+    writer.retain(config.store.retain)
+    try beginAlarms(config)
+    do throws(SystemError) {
       try stores.start()
       try writer.start()
       try acquisition.start(
-        from: state, past: stores.past, commitInterval: config.store.commit, queue: queue)
+        from: state, past: stores.past, commitInterval: config.store.commit, queue: queue,
+        alarms: alarmLane)
     } catch {
       throw .system(error)
     }
   }
 
-  private static let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
+  /// Makes the lane of alarms where it is needed and not there.
+  private func beginAlarms(_ config: GatewayConfig) throws(StartFailure) {
+    guard alarmLane == nil,
+      let lane = try AlarmLane.make(options, config, clock: clock, wake: wake)
+    else { return }
+    do throws(SystemError) { try lane.start() } catch { throw .system(error) }
+    alarms.withLock { $0 = lane }
+  }
+
+  static let boot = SystemClock.bootID ?? BootID(high: 0, low: 0)
 
   /// What the disk says was open when the last run ended.
   private static func takeUp(
@@ -106,7 +126,9 @@ package final class Gateway: Sendable {
     }
     store.remember(catalogue)
     var state = PipelineState(takenFrom: store)
-    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time) { queue.push(commit) }
+    if let commit = state.closeLeftovers(of: catalogue, at: SystemClock.time, boot: boot) {
+      queue.push(commit)
+    }
     return state
   }
 
@@ -140,50 +162,15 @@ package final class Gateway: Sendable {
     DeliveryLedger.entryNames(for: config.destinations.map(\.name))
   }
 
+  var alarmLane: AlarmLane? { alarms.withLock { $0 } }
+
   /// What runs at present.
   var config: GatewayConfig { running.withLock { $0.config } }
-
-  /// Every worker's sign of life, for the watchdog.
-  package var heartbeats: [Heartbeat] { [writerHeartbeat] + acquisition.heartbeats + stores.heartbeats }
-
-  package var status: StatusSnapshot {
-    let running = running.withLock { $0 }
-    var rows = stores.summary
-    rows.store.fault = rows.store.fault ?? writer.fault
-    let acquired = running.acquisition.pipeline.currentBooks
-    var accounting = StatusSnapshot.Accounting()
-    (accounting.acquired, accounting.ringDropped) = (acquired.acquired, acquired.ringDropped)
-    let books = rows.books
-    (accounting.stored, accounting.delivered, accounting.queued) = (
-      books.stored, books.delivered, books.queued
-    )
-    (accounting.evicted, accounting.damaged) = (books.evicted, books.damaged)
-    (accounting.quarantined, accounting.thinned) = (books.quarantined, books.thinned)
-    accounting.pending = UInt64(queue.rowCount) + rows.held
-    return StatusBoard.snapshot(
-      StatusBoard.Inputs(
-        config: running.config, startedAt: startedAt, acquisition: running.acquisition, store: rows.store,
-        accounting: accounting, lostSinceStart: rows.lostSinceStart, inMemory: rows.inMemory,
-        destinations: rows.destinations, flash: flash.life,
-        notes: [running.remark, slowDisk].compactMap { $0 } + running.notes))
-  }
-
-  private static let patienceWithDisk = Duration.seconds(3)
-
-  /// What a power cut would cost is more than was promised while the disk takes long.
-  private var slowDisk: String? {
-    guard let busy = writer.busy, busy > Self.patienceWithDisk else { return nil }
-    return
-      "store: the disk has not taken a commit for \(Int(busy.seconds)) s; what was read since is in memory only"
-  }
 
   /// What acquires at present; a reload replaces it.
   var acquisition: Acquisition { running.withLock { $0.acquisition } }
 
   package var liveValues: [StatusSnapshot.Point] { acquisition.pipeline.live.snapshot }
-
-  /// Asks every forwarder to send now; returns the rows that are queued.
-  package func flush() -> UInt64 { stores.flush() }
 
   /// Goes over to the configuration file as it is now. A file with problems changes nothing; they are returned.
   package func reload() -> [String] {
@@ -213,17 +200,25 @@ package final class Gateway: Sendable {
     // Whatever may fail for want of descriptors comes before anything is stopped.
     let next = try Acquisition(config: config, wake: wake, clock: clock, totals: totals, parking: parking)
     var remainder: PipelineState?
+    let lane = alarmLane
+    // One that is made now has nothing to go over from.
+    try beginAlarms(config)
+    try lane?.stores.adopt(config.ofAlarms) {}
     try stores.adopt(config) {
       before.acquisition.stopSources()
       parking.release(except: next.chips)
       remainder = before.acquisition.pipeline.finish()
       let closing = remainder?.closeLeftovers(
-        of: next.catalogue, at: SystemClock.time, knowsPast: stores.past.isKnown)
+        of: next.catalogue, at: SystemClock.time, boot: Self.boot,
+        knowsPast: stores.past.isKnown)
       if let closing { queue.push(closing) }
       writer.retain(config.store.retain)
     }
     guard let remainder else { return }
-    try next.start(from: remainder, past: stores.past, commitInterval: config.store.commit, queue: queue)
+    lane?.goOver(to: config)
+    try next.start(
+      from: remainder, past: stores.past, commitInterval: config.store.commit, queue: queue,
+      alarms: alarmLane)
     var notes: [String] = []
     if config.store.capacity != before.config.store.capacity {
       notes.append("store: the new capacity is used from the next start")
@@ -240,11 +235,17 @@ package final class Gateway: Sendable {
     carryDesk.close()
     reloading.withLock { _ in
       let last = running.withLock { $0 }
+      let lane = alarmLane
       stores.requestStop()
+      lane?.stores.requestStop()
       last.acquisition.stopSources()
       _ = last.acquisition.pipeline.finish()
+      let deadline = Stores.lastMoment
       writer.finish()
-      stores.finish()
+      clock.refresh()
+      bootFile.tend(stores.presentDisk, at: SystemClock.boot, isEnd: true)
+      lane?.finish(by: deadline)
+      stores.finish(by: deadline)
     }
   }
 }

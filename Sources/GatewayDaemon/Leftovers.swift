@@ -1,26 +1,37 @@
 internal import GatewayCore
 internal import GatewayStore
+internal import GatewaySystem
 
 extension PipelineState {
   /// What the disk's newest segments say of the run before.
   init(takenFrom store: DurableStore) {
     var replay = PipelineReplay()
-    store.replayNewest { commit, catalogue in replay.apply(commit, catalogue: catalogue) }
+    var boot: BootID?
+    store.replayNewest { commit, catalogue in
+      replay.apply(commit, catalogue: catalogue)
+      boot = commit.boot
+    }
     self = replay.state
+    self.boot = boot
   }
 
   /// Closes the windows that a configuration cannot go on with, because it does not have their points any more
-  /// or has them with another window or unit: under the names that they were measured with. Returns the commit
+  /// or has them with another window or unit: under the names that they were measured with. Windows of another boot than
+  /// `boot` are all closed: readings of two boots may have times of two clocks, and only one can be made right. Returns
+  /// the commit
   /// that stores their rows, to be queued before the pipeline goes on from what is left here; nil when there
   /// are none. Its state holds the windows that stay open, and the
   /// totals: a power cut may come before the next commit.
   mutating func closeLeftovers(
-    of catalogue: Catalogue, at time: Timestamp, knowsPast: Bool = true
+    of catalogue: Catalogue, at time: Timestamp, boot: BootID? = nil, knowsPast: Bool = true
   ) -> PendingCommit? {
-    var probe = WindowAggregator(points: catalogue.points, startedAt: time)
-    let leftovers = Set(restore(into: &probe, points: catalogue.points).map(\.point.name))
+    let points = boot == nil || self.boot == nil || self.boot == boot ? catalogue.points : []
+    var probe = WindowAggregator(points: points, startedAt: time)
+    let leftovers = Set(restore(into: &probe, points: points).map(\.point.name))
     guard !leftovers.isEmpty else { return nil }
-    let before = Catalogue(points: windows.map(\.point) + totals.map(\.point))
+    // What each section of the state speaks of, one behind the other.
+    let before = Catalogue(
+      points: windows.map(\.point) + totals.map(\.point) + counters.map(\.point) + waiting.map(\.point))
     var rows = RowEncoder()
     var open: [WindowAggregator.Pane] = []
     for (place, window) in windows.enumerated() {
@@ -33,15 +44,34 @@ extension PipelineState {
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: books, checkpoint: open, to: &checkpoint)
-    let pulses = totals.enumerated().map { place, total in
-      (point: PointIndex(windows.count + place), pulses: total.pulses)
-    }
-    PipelineStateEncoder.append(totals: pulses, books, to: &checkpoint)
+    PipelineStateEncoder.append(rest, books, to: &checkpoint)
     let count = rows.rowCount
     windows.removeAll { leftovers.contains($0.point.name) }
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
       rowCount: count, catalogue: before, time: time, beginsPipeline: true,
-      knowsPast: knowsPast)
+      knowsPast: knowsPast, rowsBoot: self.boot)
+  }
+
+  /// What stands behind the windows, by the places of `closeLeftovers`.
+  private var rest: PipelineStateEncoder.Rest {
+    var place = windows.count
+    func next() -> PointIndex {
+      place += 1
+      return PointIndex(place - 1)
+    }
+    var rest = PipelineStateEncoder.Rest(totals: totals.map { (point: next(), pulses: $0.pulses) })
+    let boot = SystemClock.bootID
+    rest.counters = counters.map { total in
+      var counter = total.counter
+      counter.resume(inSameBoot: total.boot == boot)
+      return (point: next(), counter: counter)
+    }
+    rest.waiting = waiting.map {
+      var reading = $0.reading
+      reading.point = next()
+      return reading
+    }
+    return rest
   }
 }

@@ -24,6 +24,7 @@ final class SourcePort: @unchecked Sendable {
 final class Pipeline: Sendable {
   struct Setup: Sendable {
     var catalogue: Catalogue
+    var boot = BootID(high: 0, low: 0)
     var commitInterval: Duration
     /// What an earlier run or configuration left open.
     var state: PipelineState
@@ -31,6 +32,8 @@ final class Pipeline: Sendable {
     var pulses: [PulsePoint] = []
     /// What earlier runs counted, where the disk has not said it yet.
     var past = Past(PulseTotals(), isKnown: true)
+    /// The lane of alarms; nil where there is none.
+    var alarms: AlarmLane?
   }
 
   struct PulsePoint: Sendable {
@@ -42,14 +45,19 @@ final class Pipeline: Sendable {
   /// Raised by a source whose ring is half full.
   let wake: EventSignal
   let heartbeat: Heartbeat
+  private let treatments: [PointTreatment]
   private let stopping = Atomic<Bool>(false)
   private let leastInterval = Atomic<Int64>(0)
   private let books = Mutex(PipelineState.Books())
   private let remainder = Mutex<PipelineState?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
 
-  init(catalogue: Catalogue, wake: EventSignal, heartbeat: Heartbeat) {
-    live = LiveTable(points: catalogue.points)
+  /// `treatments`: of the catalogue's points, in their order.
+  init(
+    catalogue: Catalogue, treatments: [PointTreatment] = [], wake: EventSignal, heartbeat: Heartbeat
+  ) {
+    live = LiveTable(points: catalogue.points, treatments: treatments)
+    self.treatments = treatments
     self.wake = wake
     self.heartbeat = heartbeat
   }
@@ -60,7 +68,7 @@ final class Pipeline: Sendable {
   func start(_ setup: Setup, ports: [SourcePort], queue: CommitQueue) throws(SystemError) {
     books.withLock { $0 = setup.state.books }
     var started: WorkerThread? = try WorkerThread(name: "pipeline") { [self] in
-      var worker = PipelineWorker(setup: setup, ports: ports, queue: queue, live: live)
+      var worker = PipelineWorker(setup: setup, treatments, ports: ports, queue: queue, live: live)
       while !stopping.load(ordering: .acquiring) {
         heartbeat.beat()
         wake.wait(timeout: worker.tick)
@@ -108,14 +116,16 @@ private struct PipelineWorker: ~Copyable {
   private var committedBooks: PipelineState.Books
   private let pulses: [Pipeline.PulsePoint]
   private var committedTotals: [UInt64]
-  private var aggregator: WindowAggregator
-  private let hasWindows: Bool
-  private var rows = RowEncoder()
-  private var journal = RowEncoder()
+  private let boot: BootID
+  private var stage: PointStage
+  private var alarms: AlarmDesk?
   private var nextCommit: BootTime
   private var hasCommitted = false
 
-  init(setup: Pipeline.Setup, ports: [SourcePort], queue: CommitQueue, live: LiveTable) {
+  init(
+    setup: Pipeline.Setup, _ treatments: [PointTreatment], ports: [SourcePort], queue: CommitQueue,
+    live: LiveTable
+  ) {
     let now = SystemClock.moment
     catalogue = setup.catalogue
     self.ports = ports
@@ -130,10 +140,12 @@ private struct PipelineWorker: ~Copyable {
     let stored = Dictionary(
       setup.state.totals.map { ($0.point.name, $0.pulses) }, uniquingKeysWith: { first, _ in first })
     committedTotals = setup.pulses.map { stored[setup.catalogue.points[Int($0.point)].name] ?? 0 }
-    aggregator = WindowAggregator(points: catalogue.points, startedAt: now.time)
-    hasWindows = catalogue.points.contains { $0.window != .raw }
+    boot = setup.boot
+    stage = PointStage(
+      points: catalogue.points, treatments: treatments, state: setup.state, startedAt: now.time,
+      boot: setup.boot)
     nextCommit = now.boot.advanced(by: commitInterval)
-    _ = setup.state.restore(into: &aggregator, points: catalogue.points)
+    alarms = setup.alarms?.makeDesk()
   }
 
   /// How long readings may lie in the rings: short beside the commit interval.
@@ -142,12 +154,16 @@ private struct PipelineWorker: ~Copyable {
   var books: PipelineState.Books {
     let dropped = ports.reduce(0) { $0 + $1.meter.ringDropped.load(ordering: .relaxed) }
     return PipelineState.Books(
-      acquired: base.acquired + drained + dropped, ringDropped: base.ringDropped + dropped)
+      acquired: base.acquired + drained + dropped, ringDropped: base.ringDropped + dropped,
+      suppressed: base.suppressed + stage.suppressed, unchanged: base.unchanged + stage.unchanged)
   }
 
   mutating func turn(at now: Moment) {
-    guard drainRings(untilFull: true) else { return }
-    aggregator.closeDue(at: now.time) { rows.append($0) }
+    let isDrained = drainRings(untilFull: true)
+    // Whatever rows wait for: alarms do not wait for them.
+    alarms?.tick(at: now)
+    guard isDrained else { return }
+    stage.closeDue(at: now.time)
     if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
       // A late turn does not shorten the next interval.
@@ -160,7 +176,7 @@ private struct PipelineWorker: ~Copyable {
     for port in ports {
       if untilFull && queue.isFull { return false }
       while take(from: port) > 0 {
-        guard rows.bytes.count + journal.bytes.count >= Self.commitBytes else { continue }
+        guard stage.rows.bytes.count + stage.journal.bytes.count >= Self.commitBytes else { continue }
         commit(at: SystemClock.time)
         if untilFull && queue.isFull { return false }
       }
@@ -171,17 +187,13 @@ private struct PipelineWorker: ~Copyable {
   /// In bounded pieces, so that one commit stays small however full the ring is.
   private mutating func take(from port: SourcePort) -> Int {
     let taken = port.consumer.drain(limit: 1024) { readings in
-      live.record(readings)
-      for reading in readings { collect(reading) }
+      stage.take(readings)
+      stage.judged.withUnsafeBufferPointer { live.record($0) }
+      for reading in stage.judged { alarms?.take(reading) }
+      stage.forgetJudged()
     }
     drained += UInt64(taken)
     return taken
-  }
-
-  private mutating func collect(_ reading: Reading) {
-    guard hasWindows, aggregator.isWindowed(reading.point) else { return rows.append(reading) }
-    journal.append(reading)
-    aggregator.add(reading) { rows.append($0) }
   }
 
   /// Hands over what there is; nothing is written when nothing was read.
@@ -189,30 +201,32 @@ private struct PipelineWorker: ~Copyable {
     if let earlier = past.takeUp() {
       base.acquired += earlier.acquired
       base.ringDropped += earlier.ringDropped
+      base.suppressed += earlier.suppressed
+      base.unchanged += earlier.unchanged
     }
     let books = books
     // Read after the rings were: no total that a row says is above what is kept.
     let totals = pulses.map(\.counter.total)
     guard
-      rows.rowCount > 0 || journal.rowCount > 0 || books != committedBooks || totals != committedTotals
+      stage.rows.rowCount > 0 || stage.journal.rowCount > 0 || books != committedBooks
+        || totals != committedTotals
     else { return }
-    let counted = zip(pulses, totals).filter { $0.1 > 0 }.map { (point: $0.0.point, pulses: $0.1) }
-    var journalState = ByteBuffer(capacity: 64 + journal.bytes.count)
-    PipelineStateEncoder.append(books: books, journal: journal, to: &journalState)
-    PipelineStateEncoder.append(totals: counted, books, to: &journalState)
-    let windows = aggregator.openPanes
-    var checkpoint = ByteBuffer(capacity: 64 + windows.count * PipelineStateEncoder.bytesPerWindow)
-    PipelineStateEncoder.append(books: books, checkpoint: windows, to: &checkpoint)
-    PipelineStateEncoder.append(totals: counted, books, to: &checkpoint)
-    let count = rows.rowCount
+    let rest = rest(totals)
+    var journal = ByteBuffer(capacity: 64 + stage.journal.bytes.count)
+    PipelineStateEncoder.append(books: books, journal: stage.journal, to: &journal)
+    PipelineStateEncoder.append(rest, books, to: &journal)
+    let panes = stage.panes
+    var checkpoint = ByteBuffer(capacity: 64 + panes.count * PipelineStateEncoder.bytesPerWindow)
+    PipelineStateEncoder.append(books: books, checkpoint: panes, to: &checkpoint)
+    PipelineStateEncoder.append(rest, books, to: &checkpoint)
+    let count = stage.rows.rowCount
     // The next commit is likely to be of this one's size.
-    let payload = rows.takeBytes(reserving: rows.bytes.count + checkpoint.count + 64)
+    let payload = stage.takeRows(reserving: stage.rows.bytes.count + checkpoint.count + 64)
     queue.push(
       PendingCommit(
-        payload: payload, journal: journalState, checkpoint: checkpoint, rowCount: count,
+        payload: payload, journal: journal, checkpoint: checkpoint, rowCount: count,
         catalogue: catalogue, time: time, beginsPipeline: !hasCommitted, knowsPast: past.isKnown))
     hasCommitted = true
-    journal.removeAll()
     committedBooks = books
     committedTotals = totals
   }
@@ -221,14 +235,29 @@ private struct PipelineWorker: ~Copyable {
   /// goes on from here.
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
-    aggregator.closeDue(at: now.time) { rows.append($0) }
+    stage.closeDue(at: now.time)
+    alarms?.tick(at: now)
     commit(at: now.time)
-    let windows = aggregator.openPanes.map {
-      PipelineState.OpenWindow(point: catalogue.points[Int($0.base.point)], window: $0)
+    let points = catalogue.points
+    var state = PipelineState(
+      books: books,
+      windows: stage.panes.map { PipelineState.OpenWindow(point: points[Int($0.base.point)], window: $0) },
+      totals: pulses.map {
+        PipelineState.PulseTotal(point: points[Int($0.point)], pulses: $0.counter.total)
+      })
+    state.counters = stage.counted.map {
+      PipelineState.CounterTotal(point: points[Int($0.point)], counter: $0.counter, boot: boot)
     }
-    let totals = pulses.map {
-      PipelineState.PulseTotal(point: catalogue.points[Int($0.point)], pulses: $0.counter.total)
+    state.waiting = stage.waiting.map {
+      PipelineState.WaitingReading(point: points[Int($0.point)], reading: $0)
     }
-    return PipelineState(books: books, windows: windows, totals: totals)
+    return state
+  }
+
+  private func rest(_ totals: [UInt64]) -> PipelineStateEncoder.Rest {
+    var rest = PipelineStateEncoder.Rest(
+      totals: zip(pulses, totals).filter { $0.1 > 0 }.map { (point: $0.0.point, pulses: $0.1) })
+    (rest.counters, rest.waiting) = (stage.counted, stage.waiting)
+    return rest
   }
 }

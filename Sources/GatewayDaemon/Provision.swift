@@ -50,7 +50,7 @@ final class Provision: Provisioned, Carrying {
 
   /// The configuration's, and those that rows are queued of.
   private var points: [PointDescription] {
-    var points = config.catalogue
+    var points = config.catalogue + config.alarms.map(\.description)
     for queue in queues {
       var seen: Set<UInt32> = []
       var seq: UInt64 = 1

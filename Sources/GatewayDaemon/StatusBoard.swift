@@ -18,6 +18,8 @@ enum StatusBoard {
     var destinations: [StatusSnapshot.Destination]
     /// What the medium says of its wear.
     var flash: FlashLife?
+    var alarms: [AlarmReport] = []
+    var clockChanges: StatusSnapshot.ClockChanges
     /// What an operator should know although nothing is broken, e.g. a reload that was refused.
     var notes: [String]
   }
@@ -44,13 +46,16 @@ enum StatusBoard {
     verdict.judge(inputs.destinations)
     verdict.judge(buses, inputs.acquisition.devices)
     for bus in inputs.acquisition.buses { verdict.judge(load: bus) }
+    for sentence in inputs.alarms.compactMap(\.sentence) { verdict.note(.warning, sentence) }
     for note in inputs.notes { verdict.note(.warning, note) }
-    return StatusSnapshot(
+    var snapshot = StatusSnapshot(
       id: inputs.config.id, version: GatewayVersion.text, state: verdict.state, reasons: verdict.reasons,
       uptime: inputs.startedAt.duration(to: now.boot).seconds, pid: getpid(),
       clockIsSynchronized: SystemClock.isSynchronized, now: now.time, buses: buses, devices: devices,
       points: inputs.acquisition.pipeline.live.snapshot, accounting: inputs.accounting, store: inputs.store,
-      destinations: inputs.destinations)
+      destinations: inputs.destinations, alarms: inputs.alarms)
+    snapshot.clockChanges = inputs.clockChanges
+    return snapshot
   }
 
   /// `devices`: those on this bus.

@@ -14,6 +14,8 @@ final class StoreWriter: Sendable {
   private let stores: Stores
   private let queue: CommitQueue
   private let heartbeat: Heartbeat
+  private let clock: ClockState
+  private let bootFile: BootFile?
   private let retry: EventSignal
   private let stopping = Atomic<Bool>(false)
   private let busySince = Atomic<Int64>(.min)
@@ -22,7 +24,10 @@ final class StoreWriter: Sendable {
   private let retention = Mutex<Duration?>(nil)
   private let thread = Mutex<WorkerThread?>(nil)
 
-  init(stores: Stores, queue: CommitQueue, heartbeat: Heartbeat) throws(SystemError) {
+  init(
+    stores: Stores, queue: CommitQueue, heartbeat: Heartbeat, clock: ClockState, bootFile: BootFile? = nil
+  ) throws(SystemError) {
+    (self.clock, self.bootFile) = (clock, bootFile)
     self.stores = stores
     self.queue = queue
     self.heartbeat = heartbeat
@@ -67,6 +72,7 @@ final class StoreWriter: Sendable {
         evictOldRows()
       }
       stores.endMemoryIfDrained()
+      bootFile?.tend(stores.presentDisk, at: SystemClock.boot)
       guard let commit = queue.first(timeout: Self.retryInterval) else {
         stores.useIdleTime(at: SystemClock.time)
         continue
@@ -84,9 +90,9 @@ final class StoreWriter: Sendable {
     }
   }
 
-  /// Only by a clock that can be trusted: one that jumped ahead would cost everything that is queued.
+  /// Only by a clock that can be trusted.
   private func evictOldRows() {
-    guard let age = retention.withLock({ $0 }), SystemClock.isSynchronized else { return }
+    guard let age = retention.withLock({ $0 }), clock.mayJudgeAges(at: SystemClock.boot) else { return }
     let cutoff = Timestamp(microseconds: SystemClock.time.microseconds - age.microseconds)
     for store in stores.writable {
       do throws(StoreError) {
@@ -148,7 +154,8 @@ extension DurableStore {
     commit.setState(usesCheckpoint: usesCheckpoint)
     try commit.payload.withBytes { payload throws(StoreError) in
       try append(
-        payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time)
+        payload: payload, rowCount: commit.rowCount, catalogue: commit.catalogue, time: commit.time,
+        rowsBoot: commit.rowsBoot)
     }
     makeRoom()
   }
@@ -156,7 +163,9 @@ extension DurableStore {
   /// Some of its rows, without state.
   fileprivate func append(_ rows: [UInt8], rowCount: Int, of commit: PendingCommit) throws(StoreError) {
     try rows.span.bytes.withUnsafeBytes { rows throws(StoreError) in
-      try append(payload: rows, rowCount: rowCount, catalogue: commit.catalogue, time: commit.time)
+      try append(
+        payload: rows, rowCount: rowCount, catalogue: commit.catalogue, time: commit.time,
+        rowsBoot: commit.rowsBoot)
     }
     makeRoom()
   }

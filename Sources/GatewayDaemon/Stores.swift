@@ -15,6 +15,9 @@ internal import Synchronization
 /// that is away, so that nobody else waits for one; a reload changes both stores. Anybody may look.
 final class Stores: Sendable {
   typealias OpenDisk = @Sendable (GatewayConfig) throws(StoreError) -> DurableStore
+  /// What is made of a disk that appears late: the commit that closes what this run cannot go on with, and what is to
+  /// be said once the store is in use.
+  typealias TakeUp = @Sendable (DurableStore) -> (closing: PendingCommit?, publish: @Sendable () -> Void)
 
   /// While the disk takes no commits.
   struct Absence: Sendable {
@@ -39,15 +42,19 @@ final class Stores: Sendable {
   }
 
   /// What a daemon of 20 MB may take more.
-  private static let memoryCapacity = 4 << 20
+  private static let usualMemory = 4 << 20
 
   let past: Past
   let state: Mutex<State>
   /// Held while stores or their uplinks are exchanged.
   let changes = Mutex(())
-  private let boot: BootID
+  let boot: BootID
+  private let clocks: BootClocks
   let secrets: Depot.Secrets
   let openDisk: OpenDisk
+  let takeUp: TakeUp
+  private let memoryCapacity: Int
+  private let returnCount = Atomic<Int>(0)
   /// Raised when the disk is away, and to stop.
   let search: EventSignal
   let isStopping = Atomic<Bool>(false)
@@ -55,10 +62,12 @@ final class Stores: Sendable {
 
   /// Opens the disk's store; where that is away, one in memory takes its place. Nothing is delivered before `start`.
   init(
-    _ config: GatewayConfig, boot: BootID, secrets: Depot.Secrets, totals: PulseTotals,
-    openDisk: @escaping OpenDisk
+    _ config: GatewayConfig, boot: BootID, clocks: BootClocks = BootClocks(), secrets: Depot.Secrets,
+    totals: PulseTotals, memoryCapacity: Int = usualMemory, openDisk: @escaping OpenDisk,
+    takeUp: TakeUp? = nil
   ) throws(StartFailure) {
-    (self.boot, self.secrets, self.openDisk) = (boot, secrets, openDisk)
+    (self.boot, self.clocks, self.secrets, self.openDisk) = (boot, clocks, secrets, openDisk)
+    self.memoryCapacity = memoryCapacity
     do throws(SystemError) { search = try EventSignal() } catch { throw .system(error) }
     var state = State(config: config)
     do throws(StoreError) {
@@ -72,7 +81,9 @@ final class Stores: Sendable {
     } catch {
       throw .store(error)
     }
-    past = Past(totals, isKnown: state.disk != nil)
+    let past = Past(totals, isKnown: state.disk != nil)
+    self.past = past
+    self.takeUp = takeUp ?? Self.takeUp(for: past, boot: boot)
     self.state = Mutex(state)
   }
 
@@ -87,6 +98,11 @@ final class Stores: Sendable {
   static func tell(_ notes: [String]) {
     for note in notes { JournalLog.line(.warning, "store: \(note)") }
   }
+
+  /// How often the disk came back: it lacks the state of what went to memory meanwhile.
+  var returns: Int { returnCount.load(ordering: .acquiring) }
+
+  func noteReturn() { returnCount.add(1, ordering: .acquiringAndReleasing) }
 
   // MARK: - For the writing thread
 
@@ -114,8 +130,8 @@ final class Stores: Sendable {
       if let present, !end(present) { return nil }
       let config = state.withLock { $0.config }
       let store = try DurableStore.inMemory(
-        capacity: Self.memoryCapacity, longestPayload: bytes, destinations: config.destinations.map(\.name),
-        boot: boot)
+        capacity: memoryCapacity, longestPayload: bytes, destinations: config.destinations.map(\.name),
+        boot: boot, clocks: clocks)
       let depot = Depot(store, secrets)
       try depot.start(config, depot.makeUplinks(config))
       state.withLock { $0.memory = depot }
@@ -142,11 +158,14 @@ final class Stores: Sendable {
     return true
   }
 
+  /// The disk's store while it is there.
+  var presentDisk: DurableStore? { state.withLock { $0.absence == nil ? $0.disk?.store : nil } }
+
   /// For when no commit waits.
   func useIdleTime(at time: Timestamp) {
-    guard let disk = state.withLock({ $0.absence == nil ? $0.disk : nil }) else { return }
-    disk.store.writeLedgerIfDue(at: time)
-    disk.store.extendOneSlot()
+    guard let disk = presentDisk else { return }
+    disk.writeLedgerIfDue(at: time)
+    disk.extendOneSlot()
   }
 
   /// Those that take rows now.
@@ -202,14 +221,16 @@ final class Stores: Sendable {
   /// For the rows in memory to leave; the stop as a whole may take 5 s.
   private static let lastDelivery = Duration.seconds(3)
 
+  /// When the stop gives up on rows in memory.
+  static var lastMoment: BootTime { SystemClock.boot.advanced(by: lastDelivery) }
+
   /// Call when the writer has ended. Delivers what is in memory as far as that goes, tries the disk a last time, and
   /// says what is lost.
-  func finish() {
+  func finish(by deadline: BootTime = lastMoment) {
     isStopping.store(true, ordering: .releasing)
     search.raise()
     let memory = state.withLock { $0.memory }
     memory?.flush()
-    let deadline = SystemClock.boot.advanced(by: Self.lastDelivery)
     while memory?.isDrained == false, SystemClock.boot < deadline { usleep(20_000) }
     memory?.stopUplinks()
     if let thread = searcher.withLock({ $0.take() }) { thread.join() }

@@ -68,26 +68,52 @@ extension Stores {
     var destinations: [StatusSnapshot.Destination]
   }
 
-  var summary: Summary {
-    let state = state.withLock { $0 }
-    let names = state.config.destinations.map(\.name)
-    let books = DeliveryLedger.entryNames(for: names).map { ($0, state.books(of: $0)) }
+  var summary: Summary { Self.summary(of: [self]) }
+
+  /// Of several as if they were one; the first is the one that is shown.
+  static func summary(of lanes: [Stores]) -> Summary {
+    let states = lanes.map { $0.state.withLock { $0 } }
+    let names = states[0].config.destinations.map(\.name)
+    let books = DeliveryLedger.entryNames(for: names).map { name in
+      (name, states.dropFirst().reduce(states[0].books(of: name)) { $0 + $1.books(of: name) })
+    }
     // There is always one.
     let furthestBehind = books.min { ($0.1.settled, $0.0) < ($1.1.settled, $1.0) }!.1
-    let held = UInt64(state.absence?.held?.rowCount ?? 0)
-    let inMemory = state.memory?.store.overallBooks.queued ?? 0
+    let lostBefore = states.reduce(0) { $0 + $1.lostBefore }
+    var store = states[0].store
+    store.fault = store.fault ?? lanes.dropFirst().compactMap(\.fault).first.map { "alarms: \($0)" }
     return Summary(
       books: furthestBehind,
-      lostSinceStart: furthestBehind.lost - min(state.lostBefore, furthestBehind.lost), held: held,
-      inMemory: inMemory, store: state.store,
-      destinations: books.filter { names.contains($0.0) }.map { state.destination($0.0, $0.1) })
+      lostSinceStart: furthestBehind.lost - min(lostBefore, furthestBehind.lost),
+      held: states.reduce(0) { $0 + UInt64($1.absence?.held?.rowCount ?? 0) },
+      inMemory: states.reduce(0) { $0 + ($1.memory?.store.overallBooks.queued ?? 0) }, store: store,
+      destinations: books.filter { names.contains($0.0) }.map { name, books in
+        destination(name, books, states.flatMap(\.depots))
+      })
+  }
+
+  /// One destination, however many forwarders it has: the worse state is shown, with its error.
+  private static func destination(
+    _ name: String, _ books: DeliveryBooks, _ depots: [Depot]
+  ) -> StatusSnapshot.Destination {
+    let all = depots.compactMap { depot in depot.uplinks.first { $0.name == name }?.forwarder.status }
+    let worst = all.max { $0.state.severity < $1.state.severity } ?? Forwarder.Status()
+    let end = all.compactMap(\.certificateEnd).min { $0.time < $1.time }
+    return StatusSnapshot.Destination(
+      name: name, state: worst.state, stored: books.stored, delivered: books.delivered, queued: books.queued,
+      evicted: books.evicted, quarantined: books.quarantined,
+      lastSuccess: all.compactMap(\.lastSuccess).max(),
+      lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn,
+      certificateExpires: end?.time, certificateNotice: end?.sentence(at: SystemClock.time))
   }
 
   /// What one store holds for some destinations, to be carried out by hand.
   struct CarriedQueue {
     var store: DurableStore
     var queue: UnionQueue
-    let mayHold: (StreamID) -> Bool
+    let mayHold: @Sendable (StreamID) -> Bool
+    /// Of another lane: what streams it has, only its commits say.
+    var isApart = false
   }
 
   /// Every stream is in one of them: what is not memory's is the disk's.
@@ -97,9 +123,9 @@ extension Stores {
       let memoryStream = state.disk == nil ? nil : state.memory?.store.stream
       let isDisk = depot === state.disk
       let queues = destinations.map { depot.store.queue(for: $0) }
-      return CarriedQueue(store: depot.store, queue: UnionQueue(queues)) { stream in
-        memoryStream == nil || isDisk == (stream != memoryStream)
-      }
+      return CarriedQueue(
+        store: depot.store, queue: UnionQueue(queues),
+        mayHold: { memoryStream == nil || isDisk == ($0 != memoryStream) })
     }
   }
 
@@ -144,19 +170,6 @@ extension Stores.State {
       oldest: usages.compactMap(\.oldest).min(), commits: usages.reduce(ended.commits) { $0 + $1.commits },
       bytesWritten: onDisk?.bytesWritten ?? 0, fault: fault ?? onDisk?.fault,
       slotsSetAside: onDisk?.slotsSetAside ?? 0)
-  }
-
-  /// One destination, however many forwarders it has: the worse state is shown, with its error.
-  fileprivate func destination(_ name: String, _ books: DeliveryBooks) -> StatusSnapshot.Destination {
-    let all = depots.compactMap { depot in depot.uplinks.first { $0.name == name }?.forwarder.status }
-    let worst = all.max { $0.state.severity < $1.state.severity } ?? Forwarder.Status()
-    let end = all.compactMap(\.certificateEnd).min { $0.time < $1.time }
-    return StatusSnapshot.Destination(
-      name: name, state: worst.state, stored: books.stored, delivered: books.delivered, queued: books.queued,
-      evicted: books.evicted, quarantined: books.quarantined,
-      lastSuccess: all.compactMap(\.lastSuccess).max(),
-      lastError: worst.lastError ?? all.compactMap(\.lastError).first, retryIn: worst.retryIn,
-      certificateExpires: end?.time, certificateNotice: end?.sentence(at: SystemClock.time))
   }
 }
 

@@ -40,6 +40,8 @@ final class UnionQueue: DeliveryQueue {
 
   func read(at seq: UInt64) -> DeliveryRead { queues[0].read(at: seq) }
 
+  var clocks: BootClocks? { queues[0].clocks }
+
   func catalogue(_ id: UInt32) -> Catalogue? { queues[0].catalogue(id) }
 
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {

@@ -70,12 +70,13 @@ package struct SourceSetup: Sendable {
   package var totals: PulseTotals
   /// Where GPIO lines wait from one configuration to the next.
   package var parking: GPIOParking
-  package var timeQuality: @Sendable () -> TimeQuality
+  /// Of a moment that is not long past.
+  package var timeQuality: @Sendable (Moment) -> TimeQuality
 
   package init(
     bus: BusConfig, config: GatewayConfig, meter: BusMeter, deviceMeters: [DeviceMeter],
     totals: PulseTotals = PulseTotals(), parking: GPIOParking = GPIOParking(),
-    timeQuality: @escaping @Sendable () -> TimeQuality
+    timeQuality: @escaping @Sendable (Moment) -> TimeQuality
   ) {
     self.bus = bus
     self.config = config

@@ -4,6 +4,8 @@ private import Glibc
 
 /// What the store needs of its one file. Tests put faults behind it. One thread writes, any number read.
 package protocol BlockDevice: AnyObject, Sendable {
+  /// What a person knows it by.
+  var name: String { get }
   /// Bytes.
   var size: Int { get }
   /// Fills `room` from `offset`; returns less than its size only at the end of the file.
@@ -26,11 +28,13 @@ package protocol BlockDevice: AnyObject, Sendable {
 final class StoreFile: BlockDevice {
   private let descriptor: FileDescriptor
   private let path: String
+  let name: String
 
   /// `path`: where others look for it.
   init(_ descriptor: consuming FileDescriptor, at path: String) {
     self.descriptor = descriptor
     self.path = path
+    name = String(path.reversed().prefix { $0 != "/" }.reversed())
   }
 
   var size: Int {
@@ -73,6 +77,7 @@ final class StoreFile: BlockDevice {
 }
 
 extension BlockDevice {
+  package var name: String { StoreFormat.fileName }
   package var isDeleted: Bool { false }
   package func giveBack(beyond length: Int) {}
 

@@ -34,6 +34,8 @@ final class DestinationQueue: DeliveryQueue {
 
   func read(at seq: UInt64) -> DeliveryRead { store.read(at: seq) }
 
+  var clocks: BootClocks? { store.clocks }
+
   func catalogue(_ id: UInt32) -> Catalogue? { store.catalogue(id) }
 
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement) {

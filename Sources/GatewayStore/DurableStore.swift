@@ -21,6 +21,8 @@ package final class DurableStore: Sendable {
   let device: any BlockDevice
   let layout: StoreLayout
   let boot: BootID
+  /// What is known of the clocks that rows were taken under.
+  package let clocks: BootClocks
   let mark: StoredMark
   /// Slots that the capacity allows. After it was made smaller, the file has more: those are emptied, not
   /// reused.
@@ -65,20 +67,21 @@ package final class DurableStore: Sendable {
   /// Rows that it refused to give back, and how many commits there had been by then.
   let awaited = Mutex<[UInt64: UInt64]>([:])
 
-  /// Opens the store of state directory `directory`, making it when there is none. `capacity`: bytes of the
+  /// Opens a store of state directory `directory`, making it when there is none. `capacity`: bytes of the
   /// medium that it may use. Throws `busy`, `unusable`, `away` or `newer`, never for damage.
   package static func open(
-    directory path: String, capacity: Int, destinations: [String], boot: BootID, mark: StoredMark
+    directory path: String, _ place: StorePlace = .rows, capacity: Int, destinations: [String], boot: BootID,
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) -> DurableStore {
-    let directory = try StoreDirectory(path)
+    let directory = try StoreDirectory(path, place)
     return try open(
-      in: directory, slotSize: StoreFormat.slotSize, capacity: capacity, destinations: destinations,
-      boot: boot, mark: mark)
+      in: directory, slotSize: place.slotSize, capacity: capacity, destinations: destinations,
+      boot: boot, mark: mark, clocks: clocks)
   }
 
   static func open(
     in directory: StoreDirectory, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
-    mark: StoredMark
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) -> DurableStore {
     var file = try directory.openFile()
     var recovery = try Recovery(device: file, slotSize: slotSize)
@@ -86,7 +89,7 @@ package final class DurableStore: Sendable {
     if !recovery.hasAnythingOfOurs, try !recovery.isBlank(file) {
       let name = try directory.setForeignFileAside()
       notes.append(
-        "\"\(directory.path)/\(StoreFormat.fileName)\" is not a store; it was renamed to \"\(name)\"")
+        "\"\(directory.path)/\(directory.place.file)\" is not a store; it was renamed to \"\(name)\"")
       file = try directory.openFile()
       recovery = try Recovery(device: file, slotSize: slotSize)
     }
@@ -97,7 +100,7 @@ package final class DurableStore: Sendable {
     }
     let store = try DurableStore(
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
-      destinations: destinations, boot: boot, mark: mark)
+      destinations: destinations, boot: boot, mark: mark, clocks: clocks)
     if case .failure(let error) = directory.synchronize() {
       throw .refused(
         "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))",
@@ -109,25 +112,26 @@ package final class DurableStore: Sendable {
   /// Opens the store on any device; without a directory nothing is locked or renamed.
   package convenience init(
     device: any BlockDevice, slotSize: Int, capacity: Int, destinations: [String], boot: BootID,
-    mark: StoredMark
+    mark: StoredMark, clocks: BootClocks = BootClocks()
   ) throws(StoreError) {
     let recovery = try Recovery(device: device, slotSize: slotSize)
     try self.init(
       device: device, recovery: recovery, directory: nil, notes: [], capacity: capacity,
-      destinations: destinations, boot: boot, mark: mark)
+      destinations: destinations, boot: boot, mark: mark, clocks: clocks)
   }
 
   private init(
     device: any BlockDevice, recovery: Recovery, directory: StoreDirectory?, notes: [String], capacity: Int,
-    destinations: [String], boot: BootID, mark: StoredMark
+    destinations: [String], boot: BootID, mark: StoredMark, clocks: BootClocks
   ) throws(StoreError) {
     try Self.check(destinations: destinations)
     var recovery = recovery
     recovery.believe(mark.read(), boot: boot)
     self.device = device
     self.directory = directory
-    quarantine = QuarantineFile(directory: directory?.path)
+    quarantine = QuarantineFile(directory: directory?.path, name: directory?.place.quarantine)
     self.boot = boot
+    self.clocks = clocks
     self.mark = mark
     self.capacity = capacity
     layout = recovery.layout

@@ -51,8 +51,35 @@ extension DurableStore {
 }
 
 extension DurableStore {
-  /// The latest time at which something was stored; nil while nothing is.
-  package var latestTime: Timestamp? {
+  /// What the newest commit with rows says of the boot that it is of: `through`, the boot ran that long; `known`, it was
+  /// that late by a clock that was right. Rows speak for the time at which they began.
+  package var newestRows: (boot: BootID, through: BootTime, known: Timestamp?)? {
+    let last = storedThrough
+    guard last > 0, case .commit(let commit) = read(at: last) else { return nil }
+    return commit.payload.withUnsafeBytes { payload in
+      var decoder = RowDecoder(payload, rowCount: commit.rowCount)
+      var through = BootTime(microseconds: 0)
+      var known: Timestamp?
+      while let row = try? decoder.next() {
+        var length = Duration.zero
+        if case .window(let summary) = row.body { length = .seconds(Int64(summary.seconds)) }
+        through = max(through, row.boot.advanced(by: .zero - length))
+        guard row.timeQuality == .synced else { continue }
+        let time = row.time.advanced(by: .zero - length)
+        known = max(known ?? time, time)
+      }
+      return (commit.boot, through, known)
+    }
+  }
+
+  /// It is later than this: by the clocks that were right, and where none ever was by the latest time at which something
+  /// was stored. nil while nothing is known.
+  package var latestKnownTime: Timestamp? {
+    let table = clocks.current
+    return table.boots.contains { $0.offset != nil } ? table.latestKnown : latestTime
+  }
+
+  private var latestTime: Timestamp? {
     shared.withLock { shared in
       (shared.map.segments.map(\.header.time) + shared.newest.commits.map(\.time)).max()
     }

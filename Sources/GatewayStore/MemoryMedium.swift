@@ -63,7 +63,8 @@ extension DurableStore {
   /// A store in at most `capacity` bytes of memory, with a stream of its own, that takes commits and descriptions of
   /// `longestPayload` bytes; where these are long, the two slots that it needs may measure more. Throws `unusable`.
   package static func inMemory(
-    capacity: Int, longestPayload: Int, destinations: [String], boot: BootID
+    capacity: Int, longestPayload: Int, destinations: [String], boot: BootID,
+    clocks: BootClocks = BootClocks()
   ) throws(StoreError) -> DurableStore {
     var slotSize = smallestSlot
     while slotSize < StoreFormat.slotSize, StoreLayout(slotSize: slotSize).maximumPayload < longestPayload {
@@ -75,6 +76,6 @@ extension DurableStore {
     do throws(SystemError) { medium = try MemoryMedium(limit: bytes) } catch { throw .unusable("\(error)") }
     return try DurableStore(
       device: medium, slotSize: slotSize, capacity: bytes, destinations: destinations, boot: boot,
-      mark: StoredMark())
+      mark: StoredMark(), clocks: clocks)
   }
 }

@@ -27,7 +27,7 @@ struct Preparation {
     if device.size < wanted {
       bytesWritten += UInt64(wanted - device.size)
       let result = device.zero(device.size..<wanted).flatMap { device.synchronize() }
-      if case .failure(let error) = result { throw Self.unprepared(error, bytes: wanted) }
+      if case .failure(let error) = result { throw unprepared(error, bytes: wanted) }
     }
     while map.slotCount < layout.slots(inFileOf: wanted) { map.addSlot() }
     guard recovery.superblock?.version ?? 0 < StoreFormat.version else { return }
@@ -37,12 +37,12 @@ struct Preparation {
     var buffer = ByteBuffer(capacity: StoreFormat.block)
     Superblock(slotSize: layout.slotSize).append(to: &buffer)
     let result = buffer.withBytes { device.write($0, at: 0) }.flatMap { device.synchronize() }
-    if case .failure(let error) = result { throw Self.unprepared(error, bytes: wanted) }
+    if case .failure(let error) = result { throw unprepared(error, bytes: wanted) }
   }
 
-  private static func unprepared(_ error: Errno, bytes: Int) -> StoreError {
+  private func unprepared(_ error: Errno, bytes: Int) -> StoreError {
     .refused(
-      "cannot prepare store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code));"
+      "cannot prepare store \"\(device.name)\": \(SystemError.text(error.code));"
         + " its file system must be writable and have room for \(bytes >> 20) MiB", code: error.code)
   }
 

@@ -18,11 +18,13 @@ package final class QuarantineFile: Sendable {
   package static let mostBytes = 4 << 20
 
   private let path: String?
+  private let name: String
   private let content = Mutex(Content())
 
   /// Without a directory rows are kept for as long as the process lives.
-  init(directory: String?) {
-    path = directory.map { "\($0)/\(Self.name)" }
+  init(directory: String?, name: String? = nil) {
+    self.name = name ?? Self.name
+    path = directory.map { [name = self.name] in "\($0)/\(name)" }
     content.withLock { Self.read(path, into: &$0) }
   }
 
@@ -52,7 +54,7 @@ package final class QuarantineFile: Sendable {
       if let trouble = content.trouble { return trouble }
       let count = content.foreign.count
       if count == 0 { return nil }
-      return "\(count) lines of \"\(Self.name)\" are damaged: they are left as they are, for a person to read"
+      return "\(count) lines of \"\(name)\" are damaged: they are left as they are, for a person to read"
     }
   }
 

@@ -41,6 +41,8 @@ package final class QuarantineQueue: DeliveryQueue, Quarantine {
     }
   }
 
+  package var clocks: BootClocks? { store.clocks }
+
   package func catalogue(_ id: UInt32) -> Catalogue? {
     queue.catalogue(id) ?? retried.first { $0.catalogue.id == id }?.catalogue
   }

@@ -79,6 +79,23 @@ extension DurableStore {
       payload: payload, stream: record.stream)
   }
 
+  /// What the segment begins with, found without its index; nil when it cannot be read or has no rows.
+  func firstCommit(of segment: SegmentMap.Segment) -> StoredCommit? {
+    var offset = StoreFormat.block
+    // Its descriptions stand before it.
+    for _ in 0..<4 {
+      guard let (record, payload) = readRecord(at: offset, in: segment) else { return nil }
+      if record.kind != .catalogue {
+        guard record.rowCount > 0 else { return nil }
+        return StoredCommit(
+          firstSeq: record.firstSeq, rowCount: record.rowCount, catalogueID: record.catalogueID,
+          boot: record.boot, payload: payload, stream: record.stream)
+      }
+      offset += record.footprint
+    }
+    return nil
+  }
+
   private func readRecord(
     at offset: Int, in segment: SegmentMap.Segment
   ) -> (RecordHeader, [UInt8])? {
@@ -244,9 +261,10 @@ extension DurableStore {
     package var slotsSetAside: Int
   }
 
-  private static let deleted =
-    "\"\(StoreFormat.fileName)\" was deleted or moved under the gateway: its rows end with this run;"
-    + " let them be delivered or export them, then restart gatewayd"
+  private var deleted: String {
+    "\"\(device.name)\" was deleted or moved under the gateway: its rows end with this run;"
+      + " let them be delivered or export them, then restart gatewayd"
+  }
 
   package var usage: Usage {
     let isDeleted = device.isDeleted
@@ -255,7 +273,7 @@ extension DurableStore {
       var usage = Usage(
         capacity: capacity, used: 0, oldest: nil, commits: shared.commits, bytesWritten: shared.bytesWritten,
         bytesPrepared: shared.bytesPrepared, bytesOfRows: shared.bytesOfRows,
-        fault: shared.writeFault ?? (isDeleted ? Self.deleted : shared.spaceFault),
+        fault: shared.writeFault ?? (isDeleted ? deleted : shared.spaceFault),
         slotsSetAside: shared.map.failedSlots.count { $0 < slotLimit })
       for index in shared.map.segments.indices {
         let place = shared.map.place(at: index, storedThrough: stored)

@@ -129,13 +129,13 @@ struct Recovery {
     switch read {
     case .valid(let superblock): return superblock
     case .damaged: return nil
-    case .newer(let version): throw newer(version)
+    case .newer(let version): throw newer(version, device.name)
     }
   }
 
-  private static func newer(_ version: UInt16) -> StoreError {
+  private static func newer(_ version: UInt16, _ name: String) -> StoreError {
     .newer(
-      "cannot read store \"\(StoreFormat.fileName)\": it needs a gateway that reads format \(version),"
+      "cannot read store \"\(name)\": it needs a gateway that reads format \(version),"
         + " this one reads \(StoreFormat.version); nothing was changed: install the newer gateway again,"
         + " or move the file away"
     )
@@ -164,7 +164,7 @@ struct Recovery {
       var header: SegmentHeader?
       switch read ?? .damaged {
       case .valid(let found): header = found
-      case .newer(let version): throw Self.newer(version)
+      case .newer(let version): throw Self.newer(version, device.name)
       case .damaged: break
       }
       // A header that was not written over, or was written to a wrong slot, is whole, and another's.
@@ -229,7 +229,7 @@ struct Recovery {
       case .success(let count): if bytes[..<count].contains(where: { $0 != 0 }) { return false }
       case .failure(let error):
         throw .refused(
-          "cannot read \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))", code: error.code)
+          "cannot read \"\(device.name)\": \(SystemError.text(error.code))", code: error.code)
       }
     }
     return true

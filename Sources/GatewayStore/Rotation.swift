@@ -21,7 +21,7 @@ extension DurableStore {
       return slot
     }
     let fault = shared.withLock { $0.writeFault ?? $0.spaceFault }
-    throw .write(fault ?? "cannot write store \"\(StoreFormat.fileName)\": no slot takes a write")
+    throw .write(fault ?? "cannot write store \"\(device.name)\": no slot takes a write")
   }
 
   func freeSlot(
@@ -69,7 +69,7 @@ extension DurableStore {
     }
     shared.withLock { $0.ledgerIsDirty = true }
     throw .write(
-      "cannot write the ledger of store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")
+      "cannot write the ledger of store \"\(device.name)\": \(SystemError.text(error.code))")
   }
 
   /// Prepares one more slot, ahead of need; for when the writing thread has nothing to do. Two are enough:

@@ -6,19 +6,22 @@ private import Glibc
 /// by somebody else: links are not followed, and only plain files of ours with one name are opened.
 final class StoreDirectory: Sendable {
   let path: String
+  let place: StorePlace
   private let directory: FileDescriptor
   /// Held with flock(2), which the kernel releases however the process ends.
   private let lock: FileDescriptor
 
-  init(_ path: String) throws(StoreError) {
+  init(_ path: String, _ place: StorePlace = .rows) throws(StoreError) {
     self.path = path
+    self.place = place
     directory = try Self.open(path)
-    lock = try Self.openPlainFile("lock", in: directory, path: path)
+    lock = try Self.openPlainFile(place.lock, in: directory, path: path)
     if case .failure(let error) = retrying({ flock(lock.number, LOCK_EX | LOCK_NB) }) {
       guard error.code == EWOULDBLOCK else {
-        throw .refused("cannot lock \"\(path)/lock\": \(SystemError.text(error.code))", code: error.code)
+        throw .refused(
+          "cannot lock \"\(path)/\(place.lock)\": \(SystemError.text(error.code))", code: error.code)
       }
-      throw .busy("cannot lock \"\(path)/lock\": another gatewayd runs on this state directory")
+      throw .busy("cannot lock \"\(path)/\(place.lock)\": another gatewayd runs on this state directory")
     }
   }
 
@@ -42,8 +45,8 @@ final class StoreDirectory: Sendable {
   /// Opens the store's file, making it when there is none.
   func openFile() throws(StoreError) -> StoreFile {
     StoreFile(
-      try Self.openPlainFile(StoreFormat.fileName, in: directory, path: path),
-      at: "\(path)/\(StoreFormat.fileName)")
+      try Self.openPlainFile(place.file, in: directory, path: path),
+      at: "\(path)/\(place.file)")
   }
 
   private static func openPlainFile(
@@ -77,18 +80,18 @@ final class StoreDirectory: Sendable {
   /// Gives a file that is not ours another name, so that it is kept; returns that name.
   func setForeignFileAside() throws(StoreError) -> String {
     for number in 1...1000 {
-      let name = "\(StoreFormat.fileName).foreign-\(number)"
+      let name = "\(place.file).foreign-\(number)"
       var status = stat()
       if fstatat(directory.number, name, &status, AT_SYMLINK_NOFOLLOW) == 0 { continue }
-      guard renameat(directory.number, StoreFormat.fileName, directory.number, name) == 0 else {
+      guard renameat(directory.number, place.file, directory.number, name) == 0 else {
         let code = errno
         throw .refused(
-          "cannot rename \"\(path)/\(StoreFormat.fileName)\": \(SystemError.text(code))", code: code)
+          "cannot rename \"\(path)/\(place.file)\": \(SystemError.text(code))", code: code)
       }
       _ = synchronize()
       return name
     }
-    throw .unusable("cannot rename \"\(path)/\(StoreFormat.fileName)\": there are 1000 foreign files already")
+    throw .unusable("cannot rename \"\(path)/\(place.file)\": there are 1000 foreign files already")
   }
 
   /// Makes the names in the directory durable.

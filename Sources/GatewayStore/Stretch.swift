@@ -11,6 +11,8 @@ struct Stretch {
     var isEarlier: Bool
     /// Rows are missing before it.
     var followsGap: Bool
+    /// The boot whose clock its rows' times are of, while that is not known to have been right; nil: they are right.
+    var clock: BootID?
 
     var rows: ClosedRange<UInt64> { entry.firstSeq...entry.lastSeq }
   }
@@ -34,6 +36,40 @@ struct Stretch {
   var expired: Range<Timestamp>?
   var rows = RangeSet<UInt64>()
   var parts: [Part] = []
+
+  /// `rows` apart by the clocks that they were taken under: times of two clocks cannot be compared, and those of a boot
+  /// that may know the time later are kept with its boot times.
+  func byClock(_ rows: RangeSet<UInt64>) -> [(clock: BootID?, rows: RangeSet<UInt64>)] {
+    var groups: [(clock: BootID?, rows: RangeSet<UInt64>)] = []
+    for part in parts {
+      guard let clock = part.clock else { continue }
+      let found = rows.intersection(RangeSet(Range(part.rows)))
+      if let place = groups.firstIndex(where: { $0.clock == clock }) {
+        groups[place].rows.formUnion(found)
+      } else {
+        groups.append((clock, found))
+      }
+    }
+    // What cannot be read is among the others.
+    groups.insert((nil, groups.reduce(rows) { $0.subtracting($1.rows) }), at: 0)
+    return groups.filter { !$0.rows.isEmpty }
+  }
+
+  /// Those with some of `rows`, which are all of one clock.
+  func parts(with rows: RangeSet<UInt64>) -> [Part] {
+    var found: [Part] = []
+    var hasHole = false
+    for var part in parts {
+      guard !rows.intersection(RangeSet(Range(part.rows))).isEmpty else {
+        hasHole = hasHole || part.clock != found.last?.clock
+        continue
+      }
+      if hasHole, !found.isEmpty { part.followsGap = true }
+      hasHole = false
+      found.append(part)
+    }
+    return found
+  }
 }
 
 extension DurableStore {
@@ -53,7 +89,8 @@ extension DurableStore {
       )
     }
     var stretch = Stretch()
-    var (bytes, newest) = (0, Int64.min)
+    var bytes = 0
+    var newest: [BootID?: Int64] = [:]
     for (number, place) in places.enumerated() {
       let rows = place.segment.firstSeq...place.lastSeq
       guard !ledger.isSettled(rows) else { continue }
@@ -70,24 +107,40 @@ extension DurableStore {
 
   private func add(
     _ entry: SegmentIndex.Commit, in segment: SegmentMap.Segment, to stretch: inout Stretch,
-    _ newest: inout Int64
+    _ newest: inout [BootID?: Int64]
   ) {
     let before = stretch.parts.last
     var part = Stretch.Part(
       segment: segment, entry: entry, isEarlier: false,
       followsGap: before.map { $0.entry.lastSeq + 1 != entry.firstSeq } ?? true)
-    if let time = firstTime(of: part) {
-      part.isEarlier = time < newest &- Self.overlap
-      newest = max(newest, time)
+    if let (time, clock) = clock(of: part) {
+      let before = newest[clock] ?? .min
+      part.clock = clock
+      part.isEarlier = time < before &- Self.overlap
+      newest[clock] = max(before, time)
     }
     stretch.parts.append(part)
   }
 
-  private func firstTime(of part: Stretch.Part) -> Int64? {
-    readCommit(part.entry, in: part.segment)?.payload.withUnsafeBytes { payload in
-      var decoder = RowDecoder(payload, rowCount: 1)
-      return (try? decoder.next())?.time.microseconds
+  /// The time of the first row, and whose clock it is by where that is not known to have been right.
+  private func clock(of part: Stretch.Part) -> (time: Int64, clock: BootID?)? {
+    guard let commit = readCommit(part.entry, in: part.segment) else { return nil }
+    let healing = healing(of: commit.boot)
+    return commit.payload.withUnsafeBytes { payload in
+      var decoder = RowDecoder(payload, rowCount: healing == .unknown ? commit.rowCount : 1)
+      guard let first = try? decoder.next() else { return nil }
+      var isRight = first.timeQuality == .synced
+      while isRight, healing == .unknown, let row = try? decoder.next() {
+        isRight = row.timeQuality == .synced
+      }
+      return (healing.healed(first).time.microseconds, isRight || healing.isKnown ? nil : commit.boot)
     }
+  }
+
+  /// What rows of a boot can be given for ever. A bound may become narrower, and is not stored.
+  func healing(of boot: BootID) -> BootHealing {
+    let healing = clocks.healing(of: boot)
+    return healing.isKnown ? healing : .unknown
   }
 
   /// Thins those of `rows` that can be read and are not too old, which are returned too; `newest` is the time
@@ -99,9 +152,7 @@ extension DurableStore {
     var measure = RowEncoder()
     var (measured, bytes) = (0, 0)
     var seen = Stretch.Seen()
-    var parts = stretch.parts.filter {
-      !rows.intersection(RangeSet(Range($0.rows))).isEmpty
-    }
+    var parts = stretch.parts(with: rows)
     var earlier = takeEarlier(from: &parts, rows, besides: stretch.expired, &seen)[...]
     var catalogue: UInt32?
     for part in parts {
@@ -157,11 +208,13 @@ extension DurableStore {
       let catalogue = catalogue(commit.catalogueID, in: part.segment) ?? catalogue(commit.catalogueID)
     else { return }
     let isWhole = rows.holds(part.rows)
+    let healing = healing(of: commit.boot)
     var seq = commit.firstSeq
     commit.payload.withUnsafeBytes { payload in
       var decoder = RowDecoder(payload, rowCount: commit.rowCount)
-      while let row = try? decoder.next() {
-        if expired?.contains(row.time) == true {
+      while let stored = try? decoder.next() {
+        let row = healing.healed(stored)
+        if row.timeQuality == .synced, expired?.contains(row.time) == true {
           seen.expired.insert(contentsOf: seq..<seq + 1)
         } else if isWhole || rows.contains(seq) {
           body(Stretch.NamedRow(row: row, catalogue: catalogue))

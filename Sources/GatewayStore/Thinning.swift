@@ -12,6 +12,9 @@ internal import Synchronization
 //   summary before the ledger knows of it, so a start looks for such ones in the newest segment only.
 // * A summary that the medium refused is given up, and its numbers with it.
 //
+// * Rows of a boot that did not know the time are summarised among themselves, with its boot times: they get their time
+//   later all the same.
+//
 // What cannot be made small enough is left to `evictOldest`.
 
 extension DurableStore {
@@ -63,8 +66,8 @@ extension DurableStore {
     guard !stretch.segments.isEmpty, (try? writeDurably(ledgerToWrite(), &writer)) != nil else {
       return false
     }
-    for rows in writer.ledger.durable.groups(of: stretch.rows) {
-      guard summarise(rows, of: stretch, unless: refused, &writer) else { break }
+    for (clock, rows) in writer.ledger.durable.groups(of: stretch.rows).flatMap(stretch.byClock) {
+      guard summarise(rows, of: stretch, clock, unless: refused, &writer) else { break }
     }
     guard writer.owesLedger || shared.withLock({ $0.ledgerIsDirty }) else { return false }
     guard (try? writeDurably(ledgerToWrite(), &writer)) != nil else { return false }
@@ -86,9 +89,10 @@ extension DurableStore {
   }
 
   /// Puts a summary in the place of `rows`, as fine as there is room for; not when the medium refused to give some of
-  /// them back, so that there were more than `refused` such reads.
+  /// them back, so that there were more than `refused` such reads. `clock`: see `Stretch.Part`.
   private func summarise(
-    _ rows: RangeSet<UInt64>, of stretch: Stretch, unless refused: UInt64, _ writer: inout Writer
+    _ rows: RangeSet<UInt64>, of stretch: Stretch, _ clock: BootID?, unless refused: UInt64,
+    _ writer: inout Writer
   ) -> Bool {
     let limit = min(layout.slotSize / Self.share, Self.longest)
     // What did for the last stretch mostly does for this one; a grain finer may do again.
@@ -104,7 +108,7 @@ extension DurableStore {
       evict(rows.subtracting(seen.read), byDamage: true)
       writer.grain = place
       return result.rows.isEmpty
-        || append(result, payload, standingFor: rows.intersection(seen.kept), at: time, &writer)
+        || append(result, payload, standingFor: rows.intersection(seen.kept), at: time, of: clock, &writer)
     }
     return false
   }
@@ -129,14 +133,14 @@ extension DurableStore {
 
   private func append(
     _ result: RowThinner.Result, _ payload: borrowing ByteBuffer, standingFor rows: RangeSet<UInt64>,
-    at time: Timestamp, _ writer: inout Writer
+    at time: Timestamp, of clock: BootID?, _ writer: inout Writer
   ) -> Bool {
     remember(result.catalogue)
     return payload.withBytes { payload in
       let summary = NewCommit(
         payload: payload, firstSeq: storedThrough + 1, rowCount: result.rows.count,
         catalogue: result.catalogue,
-        time: time, supersedes: rows)
+        time: time, boot: clock ?? boot, supersedes: rows)
       guard payload.count <= maximumPayload, let slot = writer.slot,
         fits(payload: payload.count, result.catalogue)
       else { return false }

@@ -46,6 +46,8 @@ struct NewCommit {
   var rowCount: Int
   var catalogue: Catalogue
   var time: Timestamp
+  /// Whose boot times its rows have.
+  var boot: BootID
   /// The rows whose place these take: then it is a summary.
   var supersedes: RangeSet<UInt64>?
 
@@ -73,9 +75,10 @@ extension DurableStore {
 
   /// Makes rows durable: `payload` holds `rowCount` rows, which get the numbers behind `storedThrough`. Without
   /// rows it holds only state for `replayNewest`. Throws `write` when no slot took it: the caller keeps the rows
-  /// and appends them again later.
+  /// and appends them again later. `rowsBoot`: whose boot times the rows have, where that is not the running one.
   package func append(
-    payload: UnsafeRawBufferPointer, rowCount: Int, catalogue: Catalogue, time: Timestamp
+    payload: UnsafeRawBufferPointer, rowCount: Int, catalogue: Catalogue, time: Timestamp,
+    rowsBoot: BootID? = nil
   ) throws(StoreError) {
     precondition(payload.count <= maximumPayload, "BUG: a commit was not split")
     precondition(rowCount >= 0, "BUG: a commit has no number of rows")
@@ -85,7 +88,8 @@ extension DurableStore {
           + " \(maximumPayload) bytes; use fewer points or shorter names")
     }
     let commit = NewCommit(
-      payload: payload, firstSeq: storedThrough + 1, rowCount: rowCount, catalogue: catalogue, time: time)
+      payload: payload, firstSeq: storedThrough + 1, rowCount: rowCount, catalogue: catalogue, time: time,
+      boot: rowsBoot ?? boot)
     remember(catalogue)
     do throws(StoreError) {
       try writer.withLock { (writer) throws(StoreError) in try append(commit, &writer) }
@@ -126,7 +130,7 @@ extension DurableStore {
       case .failure(let error):
         tried.insert(slot)
         guard tried.count < Self.attempts else {
-          throw .write("cannot write store \"\(StoreFormat.fileName)\": \(SystemError.text(error.code))")
+          throw .write("cannot write store \"\(device.name)\": \(SystemError.text(error.code))")
         }
       }
     }
@@ -216,7 +220,7 @@ extension DurableStore {
     }
     var record = RecordHeader(
       kind: .catalogue, length: commit.catalogue.encoded.count, segment: segment, firstSeq: commit.firstSeq,
-      stream: stream, boot: boot, time: commit.time, rowCount: 0, catalogueID: commit.catalogue.id)
+      stream: stream, boot: commit.boot, time: commit.time, rowCount: 0, catalogueID: commit.catalogue.id)
     var records: [(RecordHeader, Int)] = []
     func add(_ record: RecordHeader, _ payload: UnsafeRawBufferPointer, _ buffer: inout ByteBuffer) {
       records.append((record, start + buffer.count))

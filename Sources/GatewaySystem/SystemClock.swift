@@ -40,6 +40,22 @@ package enum SystemClock {
     return result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
   }
 
+  /// Everything that the kernel says of its clocks.
+  package static var look: ClockLook {
+    var state = timex()
+    let result = adjtimex(&state)
+    let reading = reading
+    // A server may lie, and not everybody who calls the clock synchronised has asked one.
+    let isSynchronized =
+      result >= 0 && result != TIME_ERROR && state.status & STA_UNSYNC == 0
+      && reading.moment.time >= GatewayVersion.epoch
+    // Nanoseconds where the kernel counts in them.
+    let pending = Int64(state.offset) / (state.status & STA_NANO == 0 ? 1 : 1000)
+    return ClockLook(
+      reading: reading, isSynchronized: isSynchronized, pending: isSynchronized ? pending : 0,
+      isLeap: [TIME_INS, TIME_DEL, TIME_OOP, TIME_WAIT].contains(result))
+  }
+
   /// Whether the clock is wrong, because it was `known` already. Somebody who set it back by NTP is believed, but not
   /// a clock from before this program was written.
   package static func isBehind(_ known: Timestamp) -> Bool {

@@ -14,6 +14,8 @@ package struct SealedBatch: ~Copyable, Sendable {
   fileprivate var isHistory = false
   /// The format has no place for any of the rows: there is nothing to send.
   package fileprivate(set) var isEmpty = false
+  /// Of what was known of clocks, the part that its times came of; nil where all of them were right from the start.
+  package fileprivate(set) var clockVersion: UInt64?
 
   /// One request of those that the batch takes.
   fileprivate struct Part {
@@ -64,6 +66,8 @@ package struct BatchBuilder: ~Copyable {
   private var count = 0
   /// How many of them have something to send.
   private var written = 0
+  /// See `SealedBatch.clockVersion`.
+  package private(set) var clockVersion: UInt64?
 
   /// The draft is full, or rows that cannot be read or that are another stream's lie behind it.
   package private(set) var isComplete = false
@@ -97,6 +101,7 @@ package struct BatchBuilder: ~Copyable {
   private mutating func begin() {
     count = 0
     written = 0
+    clockVersion = nil
     isComplete = false
     format.begin(&body)
   }
@@ -158,13 +163,13 @@ package struct BatchBuilder: ~Copyable {
         isComplete = true
         return
       }
-      guard let row = commit.next() else { return lose(through: commit.lastSeq) }
-      switch format.append(row, seq: next, to: &body) {
+      guard let stored = commit.next() else { return lose(through: commit.lastSeq) }
+      switch format.append(healed(stored), seq: next, to: &body) {
       case .written: written += 1
       case .left: break
       case .next:
         precondition(count > 0, "BUG: a format that takes no row")
-        commit.putBack(row)
+        commit.putBack(stored)
         isComplete = true
         return
       case .unknown: return lose(through: commit.lastSeq)
@@ -175,12 +180,22 @@ package struct BatchBuilder: ~Copyable {
     if count >= rowLimit || body.count > byteLimit { isComplete = true }
   }
 
+  /// With the time that is known of it by now.
+  private mutating func healed(_ row: Row) -> Row {
+    guard row.timeQuality != .synced, let clocks = queue.clocks else { return row }
+    // Read first: what changes behind it is noticed.
+    let version = clocks.version
+    if clockVersion == nil { clockVersion = version }
+    return clocks.healing(of: commit.boot).healed(row)
+  }
+
   /// Moves the draft into `batch`, whose old bytes are dropped, and begins the next one.
   package mutating func seal(into batch: inout SealedBatch) {
     guard let rows else { preconditionFailure("BUG: sealing an empty draft") }
     batch.rows = rows
     batch.stream = format.stream
     batch.isEmpty = written == 0
+    batch.clockVersion = clockVersion
     let request = format.finish(&body, rows: rows)
     batch.items = request.items
     batch.parts = Self.parts(of: request, end: body.count)
@@ -221,6 +236,8 @@ private struct CommitCursor: ~Copyable {
   private var remaining = 0
   private var held: Row?
   private(set) var lastSeq: UInt64 = 0
+  /// Whose boot times the rows have.
+  private(set) var boot = BootID(high: 0, low: 0)
 
   init() {}
 
@@ -240,6 +257,7 @@ private struct CommitCursor: ~Copyable {
     remaining = commit.rowCount
     held = nil
     lastSeq = commit.lastSeq
+    boot = commit.boot
     for _ in commit.firstSeq..<seq {
       guard next() != nil else { return false }
     }

@@ -4,7 +4,8 @@ package import GatewayCore
 /// live lane left behind when it jumped to the newest rows after an outage or a start. Ties the state machine to the
 /// queue and the format; knows no socket and no clock, so that whole delivery histories are tested without either.
 /// Promises that a row is settled as delivered only after a verdict that accepted it, and that a batch once posted is
-/// posted unchanged until it is, or until its rows are settled by others. Owned by the forwarder's thread.
+/// posted unchanged until it is, or until its rows are settled by others, or until the times of its rows become known
+/// and the platform cannot have it. Owned by the forwarder's thread.
 package struct Outbox: ~Copyable {
   /// No jump leaves more runs of undelivered rows than so many: a ledger has room for twice as many.
   package static let mostRuns = 14
@@ -64,11 +65,22 @@ package struct Outbox: ~Copyable {
 
   /// Takes in what was stored and settled meanwhile. True: a batch is to be posted now.
   package mutating func advance(at now: BootTime) -> Bool {
-    perform(state.withdraw { [queue] rows in queue.pending(from: rows.lowerBound).holds(rows) })
+    let outdated = outdated
+    perform(
+      state.withdraw { [queue] rows in
+        queue.pending(from: rows.lowerBound).holds(rows) && !outdated.contains(rows)
+      })
     while draftLive(at: now) {}
     while draftBacklog(at: now) {}
     perform(state.handle(.timePassed, at: now))
     return takePost()
+  }
+
+  /// Batches and drafts that hold rows whose times are known better by now.
+  private var outdated: [ClosedRange<UInt64>] {
+    guard let version = queue.clocks?.version else { return [] }
+    return live.outdated(version, batch: state.batch(of: .live))
+      + backlog.outdated(version, batch: state.batch(of: .backlog))
   }
 
   /// Everything that is stored now leaves without lingering, and a wait after a failure ends. True: a batch is to
@@ -85,6 +97,9 @@ package struct Outbox: ~Copyable {
     let request = withBatch { $0.request }
     var verdict = DeliveryPolicy.judge(outcome, request, at: destination)
     if outcome != .needless { verdict = carryOut(verdict, on: request.rows) }
+    if verdict.leavesDoubt(after: outcome) {
+      if state.inFlight == .backlog { backlog.isDoubtful = true } else { live.isDoubtful = true }
+    }
     if verdict == .accepted && state.mayBeBehind { catchUp() }
     // What was stored while the batch travelled goes before the backlog's next.
     while draftLive(at: now) {}

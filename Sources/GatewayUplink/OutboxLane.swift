@@ -9,6 +9,8 @@ struct OutboxLane: ~Copyable {
   private(set) var isSealed = false
   /// What is or was posted.
   private(set) var batch = SealedBatch()
+  /// The platform may have the batch though it did not say so: it is sent again as it was, whatever becomes known.
+  var isDoubtful = false
 
   init(_ builder: consuming BatchBuilder) { self.builder = builder }
 
@@ -24,9 +26,21 @@ struct OutboxLane: ~Copyable {
     isSealed = true
   }
 
+  /// The rows of the draft, or of `batch`, whose times are known better by now.
+  func outdated(_ version: UInt64, batch rows: ClosedRange<UInt64>?) -> [ClosedRange<UInt64>] {
+    var outdated: [ClosedRange<UInt64>] = []
+    if let rows, !isDoubtful, rows == batch.rows, batch.clockVersion.map({ $0 != version }) == true {
+      outdated.append(rows)
+    }
+    let draftVersion = isSealed ? draft.clockVersion : builder.clockVersion
+    if let rows = self.rows, draftVersion.map({ $0 != version }) == true { outdated.append(rows) }
+    return outdated
+  }
+
   /// The draft becomes the batch.
   mutating func depart() {
     seal()
+    isDoubtful = false
     isSealed = false
     swap(&batch, &draft)
   }

@@ -116,7 +116,7 @@ enum AttributionBench {
     let config = GatewayConfig(id: "bench", buses: [bus], devices: devices, destinations: [])
     let setup = SourceSetup(
       bus: bus, config: config, meter: BusMeter(), deviceMeters: devices.map { _ in DeviceMeter() },
-      timeQuality: { .synced })
+      timeQuality: { _ in .synced })
     guard let source = try? ModbusSource(setup) else { preconditionFailure("BUG: no source for \"\(link)\"") }
     let room = UnsafeMutableBufferPointer<Reading>.allocate(capacity: source.largestPoll)
     defer { room.deallocate() }

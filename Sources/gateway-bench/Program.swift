@@ -15,6 +15,7 @@ internal import Glibc
       lost              rows to a platform whose answers are lost three times out of ten; --rows N of them
       load, throughput, outage
                         the whole gateway at 2,000 readings a second, at its most, and without a platform
+      alarm             from a contact to the platform, past a backlog of 120,000 rows
       bus               serial lines; unplug and attribution with it
         unplug          adapters that come and go
         attribution     late, foreign and corrupt answers; --polls N of them
@@ -40,7 +41,8 @@ internal import Glibc
       ("days", { try OutageBench.run(case: $0.outage, days: $0.days) }),
       ("fleet", { _ in try FleetBench.run() }), ("lost", { try LostAnswersBench.run(rows: $0.rows) }),
       ("load", { _ in try SystemBench.load() }), ("throughput", { _ in try SystemBench.throughput() }),
-      ("outage", { _ in try SystemBench.outage() }), ("bus", { _ in try BusBench.run() }),
+      ("outage", { _ in try SystemBench.outage() }), ("alarm", { _ in try AlarmBench.run() }),
+      ("bus", { _ in try BusBench.run() }),
       ("unplug", { _ in try UnplugBench.run() }),
       ("attribution", { try AttributionBench.run(polls: $0.polls) }),
     ]

@@ -11,6 +11,8 @@ extension Invocation {
         status          the state of everything
                         exits 0 OK, 1 WARNING,
                         2 CRITICAL, 3 no answer
+        alarms          what is raised, since when;
+                        exits 0 none, 1 some
         sensors         each point's last reading
         watch [POINT…]  new readings until Ctrl-C;
                         a device's name stands for

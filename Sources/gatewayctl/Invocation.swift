@@ -5,7 +5,8 @@ internal import GatewaySystem
 internal import Glibc
 
 enum Verb: String, CaseIterable {
-  case status, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision, check,
+  case status, alarms, sensors, watch, read, scan, bus, gpio, store, export, quarantine, preview, provision,
+    check,
     reload
   case flush, help
 }
@@ -101,7 +102,7 @@ struct Invocation {
     case .gpio where arguments.count != 1: throw UsageError(sentence: "gpio needs one chip")
     case .read where !(3...4).contains(arguments.count):
       throw UsageError(sentence: "read needs a bus, a unit and a register such as \"input 40\"")
-    case .status, .sensors, .store, .reload, .flush:
+    case .status, .alarms, .sensors, .store, .reload, .flush:
       if let first = arguments.first { throw UsageError(sentence: "unexpected argument \"\(first.plain)\"") }
     default: break
     }
@@ -146,6 +147,7 @@ struct Invocation {
     if wantsVersion { return printVersion() }
     switch verb {
     case .status: return runStatus()
+    case .alarms: return runAlarms()
     case .sensors: return runSensors()
     case .watch: return runWatch()
     case .read: return try runRead()

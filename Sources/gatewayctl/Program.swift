@@ -22,6 +22,8 @@ struct Program {
 /// sysexits.h, and what monitoring plugins use.
 enum ExitCode {
   static let ok: Int32 = 0
+  /// `alarms`: some are raised.
+  static let raised: Int32 = 1
   /// The daemon does not answer.
   static let noAnswer: Int32 = 3
   static let usage: Int32 = 64

@@ -43,6 +43,10 @@ extension StatusSnapshot {
         Destination(
           name: "platform", state: .ok, stored: 3720, delivered: 3700, queued: 20, evicted: 0, quarantined: 0,
           lastSuccess: .nine.advanced(by: .seconds(-2)), lastError: nil, retryIn: nil)
+      ],
+      alarms: [
+        AlarmReport(
+          name: "open", point: "io.door", unit: nil, isRaised: false, since: nil, value: nil, raisings: 0)
       ])
   }
 
@@ -93,6 +97,7 @@ final class Cabinet: ControlDelegate {
     var export: ScriptedExport?
     var marked: [ExportedRun] = []
     var quarantine: [QuarantineEntry] = []
+    var alarms: [AlarmReport] = []
     var reloads = 0
     var flushes = 0
     var chip = ChipAnswer.unknown(known: ["cabinet", "/dev/gpiochip0"])
@@ -125,6 +130,7 @@ final class Cabinet: ControlDelegate {
 }
 
 extension Cabinet {
+  func alarms() -> [AlarmReport] { state.withLock { $0.alarms } }
   var quarantine: [QuarantineEntry] { state.withLock { $0.quarantine } }
   func retry(_ entries: [QuarantineEntry]) -> [String] { entries.map { "row \($0.row.seq) stays" } }
 

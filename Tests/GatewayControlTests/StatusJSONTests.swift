@@ -8,19 +8,21 @@ import Testing
     #expect(
       text == """
         {"gateway":{"id":"cabinet-0417","version":"0.1.0","state":"ok","reasons":[],"uptime":3605.2,"pid":811},\
-        "clock":{"synchronized":true,"now":"2026-11-22T21:01:00.000Z"},\
+        "clock":{"synchronized":true,"now":"2026-11-22T21:01:00.000Z","steps":0,"lastStep":null,"lastStepAt":null},\
         "buses":[{"name":"lan","type":"modbus-tcp","state":"ok","requests":3600,"errors":2,"lastError":null,\
         "utilisation":0.423,"planned":0.4}],\
         "devices":[{"name":"canopy","state":"ok"}],\
         "points":[{"name":"canopy.temperature","value":17.3,"unit":"CEL","time":"2026-11-22T21:00:57.000Z",\
         "quality":"good"}],\
         "accounting":{"acquired":7200,"ringDropped":0,"stored":3720,"delivered":3700,"queued":20,"evicted":0,\
-        "quarantined":0,"damaged":0,"thinned":0,"pending":0},\
+        "quarantined":0,"damaged":0,"thinned":0,"pending":0,"unchanged":0,"suppressed":0},\
         "store":{"capacity":268435456,"used":8192,"oldest":"2026-11-22T21:00:00.000Z","commits":60,\
         "bytesWritten":245760,"fault":null,"slotsSetAside":0},\
         "destinations":[{"name":"platform","state":"ok","delivered":3700,"queued":20,"quarantined":0,\
         "lastSuccess":"2026-11-22T21:00:58.000Z","lastError":null,"stored":3720,"evicted":0,"retryIn":null,\
-        "certificateExpires":null,"certificateNotice":null}]}
+        "certificateExpires":null,"certificateNotice":null}],\
+        "alarms":[{"name":"open","point":"io.door","state":"cleared","since":null,"value":null,"unit":null,\
+        "raised":0}]}
         """)
   }
 

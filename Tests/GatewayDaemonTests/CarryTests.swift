@@ -54,7 +54,8 @@ import Testing
   }
 
   private func mark(_ runs: [ExportedRun], _ queue: CarryQueue) -> MarkResult? {
-    let mark = DeliveryMark([DeliveryMark.Part(runs: runs, queue: queue, record: {})])
+    let mark = DeliveryMark(
+      [DeliveryMark.Part(queue: queue, mayHold: { _ in true }, record: {})], runs)
     mark.run()
     return mark.result
   }

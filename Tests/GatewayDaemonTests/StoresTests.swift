@@ -74,7 +74,8 @@ import Testing
         guard present.value.withLock({ $0 }) else { throw .away("it is not there") }
         return try StoresTests.open(disk, config)
       }
-      writer = try StoreWriter(stores: stores, queue: queue, heartbeat: Heartbeat(name: "store"))
+      writer = try StoreWriter(
+        stores: stores, queue: queue, heartbeat: Heartbeat(name: "store"), clock: ClockState())
       try stores.start()
       try writer.start()
     }
@@ -149,8 +150,9 @@ import Testing
     var checkpoint = ByteBuffer()
     PipelineStateEncoder.append(books: state.books, journal: RowEncoder(), to: &journal)
     PipelineStateEncoder.append(books: state.books, checkpoint: state.windows.map(\.window), to: &checkpoint)
-    PipelineStateEncoder.append(
-      totals: state.totals.map { (point: PointIndex(0), pulses: $0.pulses) }, state.books, to: &checkpoint)
+    let rest = PipelineStateEncoder.Rest(
+      totals: state.totals.map { (point: PointIndex(0), pulses: $0.pulses) })
+    PipelineStateEncoder.append(rest, state.books, to: &checkpoint)
     return PendingCommit(
       payload: rows.takeBytes(reserving: 64), journal: journal, checkpoint: checkpoint,
       rowCount: values.count, catalogue: catalogue, time: SystemClock.time, beginsPipeline: false,

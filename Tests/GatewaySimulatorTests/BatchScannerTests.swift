@@ -50,10 +50,15 @@ import Testing
     #""window":60,"mean":1,"count":2,"bad":1,"partial":true,"quality":"uncertain","reason":"some-bad""#,
     #""window":60,"count":0,"bad":60,"mean":null,"quality":"bad","reason":"timeout""#,
     #""window":60,"sum":2.5,"stddev":0.5,"quality":"good""#,
+    #""alarm":"open","state":"raised","value":1,"quality":"good""#,
+    #""alarm":"stale","state":"cleared","quality":"good","timeQuality":"unsynced""#,
   ])
   func everyKindOfReadingIsTaken(_ rest: String) { #expect(isBatch(batch(Self.raw + rest))) }
 
   @Test(arguments: [
+    #""alarm":"open","value":1,"quality":"good""#, #""state":"raised","quality":"good""#,
+    #""alarm":"","state":"raised","quality":"good""#, #""alarm":"a","state":"on","quality":"good""#,
+    #""alarm":"a","state":"raised","window":60,"count":1,"quality":"good""#,
     #""value":1"#, #""quality":"good""#, #""value":null,"quality":"good""#, #""value":1,"quality":"fine""#,
     #""value":1,"quality":"good","reason":"timeout""#, #""value":1,"quality":"bad""#,
     #""value":"1","quality":"good""#, #""value":01,"quality":"good""#, #""value":1.,"quality":"good""#,

@@ -31,7 +31,7 @@ func setup(
 ) -> SourceSetup {
   SourceSetup(
     bus: bus, config: GatewayConfig(id: "c", buses: [bus], devices: devices, destinations: []),
-    meter: BusMeter(), deviceMeters: devices.map { _ in DeviceMeter() }, timeQuality: { timeQuality })
+    meter: BusMeter(), deviceMeters: devices.map { _ in DeviceMeter() }, timeQuality: { _ in timeQuality })
 }
 
 /// A source without its thread: each poll is the test's.

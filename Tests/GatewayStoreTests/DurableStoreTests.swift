@@ -207,11 +207,23 @@ import Testing
     let store = try openSmall(device, slots: 8)
     let day: Int64 = 86_400
     let start: Int64 = 1_790_000_000
+    // Age is that of the rows.
+    func append(at seconds: Int64) throws {
+      let time = Timestamp(microseconds: seconds * 1_000_000)
+      var rows = RowEncoder()
+      for _ in 0..<10 {
+        rows.append(
+          Reading(point: 0, at: Moment(time: time, boot: BootTime(microseconds: 0)), value: .signed(1)))
+      }
+      try rows.takeBytes(reserving: 0).withBytes {
+        try store.append(payload: $0, rowCount: 10, catalogue: sampleCatalogue, time: time)
+      }
+    }
     // Some segments of a box that woke up in 1970, then some for each of five days.
-    while store.usage.used < 2 * smallSlot { try store.append(rows: 10, at: 100) }
+    while store.usage.used < 2 * smallSlot { try append(at: 100) }
     try store.evict(storedBefore: Timestamp(microseconds: start * 1_000_000))
     #expect(store.overallBooks.evicted == 0)
-    for number in 0..<Int64(60) { try store.append(rows: 10, at: start + number * day / 12) }
+    for number in 0..<Int64(60) { try append(at: start + number * day / 12) }
     let before = store.overallBooks
     try store.evict(storedBefore: Timestamp(microseconds: (start + 3 * day) * 1_000_000))
     let after = store.overallBooks

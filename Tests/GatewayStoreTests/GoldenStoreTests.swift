@@ -153,7 +153,7 @@ private func goldenLines(_ name: String) throws -> [String] {
     let says =
       switch row.body {
       case .reading(.double(let value)?): "\(Int(value))"
-      case .reading: "?"
+      case .reading, .alarm: "?"
       case .window(let window): "\(window.seconds) \(window.count) \(window.bad)"
       }
     return "\(name.seq) \(name.stream) \(row.point) \(row.time.microseconds) \(says)"

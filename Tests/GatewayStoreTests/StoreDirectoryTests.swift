@@ -180,12 +180,12 @@ import Testing
   @Test func aStoreOfANewerGatewayIsLeftAlone() throws {
     var buffer = ByteBuffer()
     Superblock(slotSize: smallSlot).append(to: &buffer)
-    buffer.withMutableBytes { $0.storeBytes(of: 3, toByteOffset: 10, as: UInt16.self) }
+    buffer.withMutableBytes { $0.storeBytes(of: 4, toByteOffset: 10, as: UInt16.self) }
     buffer.seal(crcAt: 16, over: 0..<16)
     let bytes = buffer.copyBytes()
     try write(bytes, to: file)
     guard case .newer(let text) = error({ _ = try open() }) else { return #expect(Bool(false)) }
-    #expect(text.contains("format 3"))
+    #expect(text.contains("format 4"))
     #expect(try readFile(file) == bytes)
   }
 

@@ -28,6 +28,7 @@ import Testing
       case .window(let window):
         count += window.count
         sum += window.sum
+      case .alarm: break
       }
     }
   }
@@ -169,6 +170,7 @@ import Testing
     switch row.body {
     case .reading(let value): value?.asDouble ?? 0
     case .window(let window): window.last.asDouble
+    case .alarm: 0
     }
   }
 
@@ -176,6 +178,7 @@ import Testing
     switch row.body {
     case .reading(let value): value?.asDouble ?? 0
     case .window(let window): window.min
+    case .alarm: 0
     }
   }
 

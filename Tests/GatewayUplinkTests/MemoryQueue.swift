@@ -39,10 +39,12 @@ final class MemoryQueue: DeliveryQueue {
   }
 
   let points: Catalogue
+  let clocks: BootClocks?
   private let books = Mutex(Books())
   private let settledSignal: EventSignal
 
-  init(points: [PointDescription] = MemoryQueue.defaultPoints) {
+  init(points: [PointDescription] = MemoryQueue.defaultPoints, clocks: BootClocks? = nil) {
+    self.clocks = clocks
     self.points = Catalogue(points: points)
     settledSignal = try! EventSignal()
   }

@@ -131,7 +131,7 @@ internal import Testing
       (point("unit: GQ, attribute: {name: no2, map: {0: off}}"), "\"no2\" is a number: it takes no \"map\""),
       (
         point("unit: DD, attribute: {name: windDirection, value: mean}"),
-        "a direction has no mean: 350 and 10 degrees are north, not south; the last is sent"
+        "350 and 10 degrees are north, not south: a direction takes \"vmean\" (\"kind: direction\"), or last"
       ),
       (
         point("unit: 2N, attribute: LAeq", "NoiseLevelObserved"),
@@ -143,7 +143,7 @@ internal import Testing
       ),
       (
         point("kind: counter, attribute: intensity", "TrafficFlowObserved"),
-        "\"intensity\" counts within the period, and a counter counts for ever: say which \"value\""
+        "\"intensity\" counts within the period, and a counter counts for ever: the point should have \"increase\" among its \"functions\", or say which \"value\""
       ),
       (
         point("unit: VLT, attribute: phaseVoltage.L1", "ACMeasurement"),

@@ -31,7 +31,21 @@ package struct StatusText {
     lines.append(terminal.paint(state, snapshot.state.ink) + "  " + id + rest)
     for reason in snapshot.reasons { addRemark(reason, snapshot.state.ink) }
     if !snapshot.clockIsSynchronized { addRemark("the clock is not synchronized", .doubtful) }
+    addClockStep()
     if !snapshot.booksBalance { addRemark("the books do not balance", .bad) }
+  }
+
+  /// For as long as what is shown may have times of both clocks.
+  private mutating func addClockStep() {
+    guard let step = snapshot.clockChanges.lastStep, let time = snapshot.clockChanges.lastStepAt else {
+      return
+    }
+    let age = Double(snapshot.now.microseconds - time.microseconds) / 1e6
+    guard (0..<3600).contains(age) else { return }
+    let direction = step < 0 ? "back" : "forward"
+    addRemark(
+      "the clock was set \(direction) by \(Quantities.age(step.magnitude)), \(Quantities.age(age)) ago",
+      .doubtful)
   }
 
   private mutating func addRemark(_ sentence: String, _ ink: Terminal.Ink) {
@@ -125,6 +139,8 @@ package struct StatusText {
     }
     add("acquired", books.acquired)
     add("ring drops", books.ringDropped, isLoss: true)
+    if books.unchanged > 0 { add("unchanged", books.unchanged) }
+    if books.suppressed > 0 { add("suppressed", books.suppressed) }
     add("stored", books.stored)
     add("delivered", books.delivered)
     add("queued", books.queued)

@@ -16,6 +16,7 @@ extension ConfigCheck {
     reportRepeated(names, "the devices")
     formulas.finish(&devices)
     checkCount(of: devices, nodes)
+    TreatmentCheck(log: log).checkAlarms(of: devices, nodes)
     reportMixedTalk(devices, nodes)
     reportSharedLines(devices, nodes)
     return devices
@@ -148,6 +149,7 @@ extension ConfigCheck {
     point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
     point.functions = sampling.fitting(
       point.kind, &keys, isPrivate: point.treatment.publishesOnlyAggregates)
+    point.treatment.quantum = point.quantum
     if !point.functions.isDisjoint(with: [.increase, .rate]), point.treatment.counter == nil {
       point.treatment.counter = CounterConfig()
     }

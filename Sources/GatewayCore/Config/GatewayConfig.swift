@@ -33,6 +33,11 @@ package struct GatewayConfig: Equatable, Sendable {
   }
 }
 
+extension GatewayConfig {
+  /// Of the catalogue's points, in their order.
+  package var treatments: [PointTreatment] { devices.flatMap { $0.points.map(\.treatment) } }
+}
+
 /// Degrees, WGS 84.
 package struct Location: Equatable, Sendable {
   package var longitude: Double

@@ -4,6 +4,8 @@ package struct PointTreatment: Equatable, Sendable {
   package var tests = QualityTests()
   /// `counter:`; nil where readings are taken as they are.
   package var counter: CounterConfig?
+  /// What the point's values are multiples of, where it has a scale.
+  package var quantum: Double?
   /// `report:`; nil where each reading is sent.
   package var report: ReportConfig?
   /// `alarm:` or `alarms:`

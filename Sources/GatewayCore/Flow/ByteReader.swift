@@ -36,6 +36,9 @@ package struct ByteReader {
     return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: Number.self))
   }
 
+  /// What was not read.
+  package var rest: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[index...]) }
+
   /// The next `length` bytes.
   package mutating func bytes(_ length: UInt64) -> UnsafeRawBufferPointer? {
     guard let length = Int(exactly: length), bytes.count - index >= length else { return nil }

@@ -21,8 +21,8 @@ package final class Catalogue: Sendable, Equatable {
   package static func == (left: Catalogue, right: Catalogue) -> Bool { left.points == right.points }
 
   // Format 2: u8 version, u32 count, then for each point: u8 name length, name; u8 unit length, unit (0: none);
-  // u8 kind; u32 window seconds (0: raw); u32 seconds from row to row; u32 functions. Little-endian.
-  // Format 1 has u8 functions and all windows tumbling.
+  // u8 kind; varint window seconds (0: raw); varint rows in that time; varint functions. Little-endian.
+  // Where kind is alarm: u8 length, alarm. Format 1 has u32 seconds, u8 functions.
   private static let version: UInt8 = 2
 
   private static func encode(_ points: [PointDescription]) -> [UInt8] {
@@ -33,9 +33,10 @@ package final class Catalogue: Sendable, Equatable {
       append(point.name, to: &buffer)
       append(point.unit ?? "", to: &buffer)
       buffer.append(point.kind.rawValue)
-      buffer.append(fixed: UInt32(point.window.length / 1_000_000))
-      buffer.append(fixed: UInt32(point.window.step / 1_000_000))
-      buffer.append(fixed: point.functions.rawValue)
+      buffer.append(varint: UInt64(point.window.length / 1_000_000))
+      buffer.append(varint: UInt64(point.window.length / max(point.window.step, 1)))
+      buffer.append(varint: UInt64(point.functions.rawValue))
+      if point.kind == .alarm { append(point.alarm ?? "", to: &buffer) }
     }
     return buffer.copyBytes()
   }
@@ -65,20 +66,35 @@ package final class Catalogue: Sendable, Equatable {
   private static func point(_ reader: inout ByteReader, _ version: UInt8) -> PointDescription? {
     guard let name = reader.text(), let unit = reader.text(),
       let kind = reader.byte().flatMap(PointKind.init),
-      let seconds = reader.fixed(UInt32.self)
+      let (window, functions) = version == 1 ? firstWindow(&reader) : window(&reader)
     else { return nil }
-    var (window, functions) = (seconds == 0 ? Window.raw : .tumbling(seconds: seconds), WindowFunctions())
-    if version == 1 {
-      guard let bits = reader.byte() else { return nil }
-      functions = WindowFunctions(rawValue: UInt32(bits))
-    } else {
-      guard let step = reader.fixed(UInt32.self), let bits = reader.fixed(UInt32.self), step <= seconds,
-        step == 0 ? seconds == 0 : seconds % step == 0
-      else { return nil }
-      if step < seconds { window = .sliding(seconds: seconds, slide: step) }
-      functions = WindowFunctions(rawValue: bits)
+    var alarm: String?
+    if kind == .alarm {
+      guard let name = reader.text() else { return nil }
+      alarm = name
     }
     return PointDescription(
-      name: name, unit: unit.isEmpty ? nil : unit, kind: kind, window: window, functions: functions)
+      name: name, unit: unit.isEmpty ? nil : unit, kind: kind, window: window, functions: functions,
+      alarm: alarm)
+  }
+
+  private static func window(_ reader: inout ByteReader) -> (Window, WindowFunctions)? {
+    guard let seconds = reader.varint().flatMap(UInt32.init(exactly:)),
+      let rows = reader.varint().flatMap(UInt32.init(exactly:)),
+      let functions = reader.varint().flatMap(UInt32.init(exactly:))
+    else { return nil }
+    let known = WindowFunctions(rawValue: functions)
+    if seconds == 0 { return rows == 0 ? (.raw, known) : nil }
+    guard rows > 0, seconds % rows == 0 else { return nil }
+    return (
+      rows == 1 ? .tumbling(seconds: seconds) : .sliding(seconds: seconds, slide: seconds / rows), known
+    )
+  }
+
+  private static func firstWindow(_ reader: inout ByteReader) -> (Window, WindowFunctions)? {
+    guard let seconds = reader.fixed(UInt32.self), let functions = reader.byte() else { return nil }
+    return (
+      seconds == 0 ? .raw : .tumbling(seconds: seconds), WindowFunctions(rawValue: UInt32(functions))
+    )
   }
 }

@@ -56,6 +56,8 @@ package protocol DeliveryQueue: AnyObject, Sendable {
   func pending(through seq: UInt64) -> ClosedRange<UInt64>?
   /// The commit that holds row `seq`, or where the next readable row is.
   func read(at seq: UInt64) -> DeliveryRead
+  /// What is known of the clocks that rows were taken under; nil where their times are to stay as they are.
+  var clocks: BootClocks? { get }
   /// The descriptions that a commit's rows refer to; nil when every copy on the medium is damaged.
   func catalogue(_ id: UInt32) -> Catalogue?
   /// Settles what of `rows` is not settled yet, anywhere among the stored ones. Durable lazily: after a power cut
@@ -63,6 +65,10 @@ package protocol DeliveryQueue: AnyObject, Sendable {
   func acknowledge(_ rows: ClosedRange<UInt64>, as settlement: Settlement)
   /// Called whenever rows were stored, instead of what was given before.
   func onStored(_ raise: @escaping @Sendable () -> Void)
+}
+
+extension DeliveryQueue {
+  package var clocks: BootClocks? { nil }
 }
 
 package enum DeliveryRead: Equatable, Sendable {

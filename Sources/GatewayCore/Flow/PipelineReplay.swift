@@ -4,22 +4,28 @@ package struct PipelineReplay: Sendable {
   private var catalogue: Catalogue?
   private var aggregator: WindowAggregator?
   private var totals: [PipelineState.PulseTotal] = []
+  private var counters: [PipelineState.CounterTotal] = []
+  private var waiting: [PipelineState.WaitingReading] = []
+  /// Of the commit that is being applied.
+  private var boot = BootID(high: 0, low: 0)
 
   package init() {}
 
   package var state: PipelineState {
-    guard let catalogue, let aggregator else { return PipelineState(books: books, totals: totals) }
-    return PipelineState(
-      books: books,
-      windows: aggregator.openPanes.map {
-        PipelineState.OpenWindow(point: catalogue.points[Int($0.base.point)], window: $0)
-      }, totals: totals)
+    var state = PipelineState(books: books, totals: totals)
+    (state.counters, state.waiting) = (counters, waiting)
+    guard let catalogue, let aggregator else { return state }
+    state.windows = aggregator.openPanes.map {
+      PipelineState.OpenWindow(point: catalogue.points[Int($0.base.point)], window: $0)
+    }
+    return state
   }
 
   /// Applies one commit. What cannot be understood is skipped: it costs the readings of that commit in windows.
   package mutating func apply(_ commit: StoredCommit, catalogue: Catalogue?) {
     guard let catalogue else { return }
     adopt(catalogue)
+    boot = commit.boot
     commit.payload.withUnsafeBytes { payload in
       var decoder = RowDecoder(payload, rowCount: commit.rowCount)
       var closing: [Row] = []
@@ -85,6 +91,7 @@ package struct PipelineReplay: Sendable {
       found.append(PipelineState.PulseTotal(point: catalogue.points[Int(point)], pulses: pulses))
     }
     if count > 0 { totals = found }
+    waiting = []
     while let tag = reader.byte(), let length = reader.varint(), let section = reader.bytes(length) {
       apply(section: tag, section)
     }
@@ -96,7 +103,33 @@ package struct PipelineReplay: Sendable {
     case PipelineStateEncoder.Section.keptBack:
       guard let suppressed = reader.varint(), let unchanged = reader.varint() else { return }
       (books.suppressed, books.unchanged) = (suppressed, unchanged)
+    case PipelineStateEncoder.Section.counters: applyCounters(&reader)
+    case PipelineStateEncoder.Section.waiting: applyWaiting(&reader)
     default: break
+    }
+  }
+
+  /// All of them or none.
+  private mutating func applyCounters(_ reader: inout ByteReader) {
+    guard let catalogue else { return }
+    var found: [PipelineState.CounterTotal] = []
+    while !reader.isAtEnd {
+      guard let point = reader.varint().flatMap(PointIndex.init(exactly:)), point < catalogue.points.count,
+        let counter = CounterState(&reader)
+      else { return }
+      found.append(
+        PipelineState.CounterTotal(point: catalogue.points[Int(point)], counter: counter, boot: boot))
+    }
+    counters = found
+  }
+
+  private mutating func applyWaiting(_ reader: inout ByteReader) {
+    guard let catalogue, let count = reader.varint().flatMap(Int.init(exactly:)) else { return }
+    var decoder = RowDecoder(reader.rest, rowCount: count)
+    while let row = try? decoder.next() {
+      guard row.point < catalogue.points.count, let reading = Reading(row) else { continue }
+      waiting.append(
+        PipelineState.WaitingReading(point: catalogue.points[Int(row.point)], reading: reading))
     }
   }
 
@@ -114,12 +147,9 @@ package struct PipelineReplay: Sendable {
   }
 
   private mutating func applyJournalled(_ row: Row) {
-    guard case .reading(let value) = row.body, row.point < catalogue?.points.count ?? 0,
+    guard let reading = Reading(row), row.point < catalogue?.points.count ?? 0,
       aggregator?.isWindowed(row.point) == true
     else { return }
-    let reading = Reading(
-      point: row.point, at: Moment(time: row.time, boot: row.boot), value: value, quality: row.quality,
-      reason: row.reason, timeQuality: row.timeQuality)
     // The rows of windows that end here were stored by the commit itself.
     aggregator?.add(reading) { _ in }
   }

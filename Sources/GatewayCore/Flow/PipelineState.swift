@@ -10,12 +10,13 @@
 /// varint uncertain, last as u8 kind and 8 bytes, and mean, squares, min, max, sum, compensation, 8 bytes each; then
 /// extras (`WindowExtras`) and sketch (`QuantileSketch`). Behind either: varint count, and for each pulse total varint
 /// point and varint pulses; then sections, each u8 tag, varint length and so many bytes: 1 kept back (varints suppressed
-/// and unchanged), 2 counters (`CounterState`). Unknown ones are left out.
+/// and unchanged), 2 counters (each varint point, then `CounterState`), 3 readings that wait for their successor (varint
+/// count, then as `RowEncoder` writes them). Unknown ones are left out.
 ///
 /// Format 1 has no flags but partial, neither uncertain nor compensation, and no sections.
 ///
 /// What is private (`publish: aggregate`) is in neither form.
-package struct PipelineState: Equatable, Sendable {
+package struct PipelineState: Sendable {
   package struct Books: Equatable, Sendable {
     /// Readings made since the stream began, the dropped ones included.
     package var acquired: UInt64 = 0
@@ -64,9 +65,32 @@ package struct PipelineState: Equatable, Sendable {
     }
   }
 
+  /// Where a counter stood, and in which boot.
+  package struct CounterTotal: Sendable {
+    package var point: PointDescription
+    package var counter: CounterState
+    package var boot: BootID
+
+    package init(point: PointDescription, counter: CounterState, boot: BootID) {
+      (self.point, self.counter, self.boot) = (point, counter, boot)
+    }
+  }
+
+  /// A reading that was acquired and waits for its successor.
+  package struct WaitingReading: Equatable, Sendable {
+    package var point: PointDescription
+    package var reading: Reading
+
+    package init(point: PointDescription, reading: Reading) { (self.point, self.reading) = (point, reading) }
+  }
+
   package var books: Books
   package var windows: [OpenWindow]
   package var totals: [PulseTotal]
+  package var counters: [CounterTotal] = []
+  package var waiting: [WaitingReading] = []
+  /// Whose boot times the windows have; nil: this boot's. Not stored here: it is the commit's.
+  package var boot: BootID?
 
   package init(books: Books = Books(), windows: [OpenWindow] = [], totals: [PulseTotal] = []) {
     self.books = books
@@ -111,14 +135,26 @@ package enum PipelineStateEncoder {
     journal.bytes.withBytes { buffer.append($0) }
   }
 
-  enum Section { static let keptBack: UInt8 = 1 }
+  enum Section {
+    static let keptBack: UInt8 = 1
+    static let counters: UInt8 = 2
+    static let waiting: UInt8 = 3
+  }
 
-  /// To be written last. `totals` are those of the catalogue's points that ever counted.
-  package static func append(
-    totals: [(point: PointIndex, pulses: UInt64)], _ books: PipelineState.Books, to buffer: inout ByteBuffer
-  ) {
-    buffer.append(varint: UInt64(totals.count))
-    for total in totals {
+  /// What stands behind windows or journal, whichever it is.
+  package struct Rest {
+    /// Those of the catalogue's points that ever counted.
+    package var totals: [(point: PointIndex, pulses: UInt64)]
+    package var counters: [(point: PointIndex, counter: CounterState)] = []
+    package var waiting: [Reading] = []
+
+    package init(totals: [(point: PointIndex, pulses: UInt64)]) { self.totals = totals }
+  }
+
+  /// To be written last.
+  package static func append(_ rest: Rest, _ books: PipelineState.Books, to buffer: inout ByteBuffer) {
+    buffer.append(varint: UInt64(rest.totals.count))
+    for total in rest.totals {
       buffer.append(varint: UInt64(total.point))
       buffer.append(varint: total.pulses)
     }
@@ -127,6 +163,21 @@ package enum PipelineStateEncoder {
         $0.append(varint: books.suppressed)
         $0.append(varint: books.unchanged)
       }
+    }
+    if !rest.counters.isEmpty {
+      append(section: Section.counters, to: &buffer) { content in
+        for (point, counter) in rest.counters {
+          content.append(varint: UInt64(point))
+          counter.append(to: &content)
+        }
+      }
+    }
+    guard !rest.waiting.isEmpty else { return }
+    append(section: Section.waiting, to: &buffer) { content in
+      var readings = RowEncoder()
+      for reading in rest.waiting { readings.append(reading) }
+      content.append(varint: UInt64(readings.rowCount))
+      readings.bytes.withBytes { content.append($0) }
     }
   }
 

@@ -13,6 +13,7 @@
 ///              standard deviation; with `extras` varint how many, and for each the place of its function's bit, for
 ///              durations the code byte and number of the state, and the code byte and number of its value
 /// Numbers: 0 none; 1 signed and 2 unsigned integer (varints); 3 a double that is whole (zigzag varint);
+/// 7 no number but an alarm's row: u8 flags (1: raised), then the code byte and number of its value;
 /// 4 a double m / 10^p, p in 1...4, m below 2^50 (varint of zigzag(m) · 4 + p - 1); 5 a double that is a
 /// float32; 6 a double. All fixed numbers are little-endian. A row costs 3 to 12 bytes.
 package enum RowCodec {
@@ -30,6 +31,7 @@ package enum RowCodec {
     static let decimal: UInt8 = 4
     static let float: UInt8 = 5
     static let double: UInt8 = 6
+    static let alarm: UInt8 = 7
   }
 
   static let extrasBit: UInt8 = 1 << 5
@@ -114,6 +116,10 @@ package struct RowEncoder: ~Copyable, Sendable {
         tag |= RowCodec.windowBit
         cursor.put(summary, tag: &tag)
         cursor.put(summary.extras, tag: &tag)
+      case .alarm(let event):
+        tag |= RowCodec.NumberCode.alarm << RowCodec.codeShift
+        cursor.put(event.isRaised ? 1 : 0)
+        cursor.put(coded: event.value)
       }
     }
   }
@@ -258,7 +264,7 @@ private struct ByteCursor {
     }
   }
 
-  mutating func put(coded value: Value) {
+  mutating func put(coded value: Value?) {
     let codeAddress = address
     address += 1
     var tag: UInt8 = 0
@@ -326,25 +332,19 @@ package struct RowDecoder: ~Copyable {
   private mutating func reading(_ tag: UInt8) -> Row.Body? {
     let code = tag >> RowCodec.codeShift
     if code == RowCodec.NumberCode.none { return .reading(nil) }
+    if code == RowCodec.NumberCode.alarm { return alarm() }
     guard let value = number(code) else { return nil }
     return .reading(value)
   }
 
   @inline(__always)
-  private mutating func number(_ code: UInt8) -> Value? {
-    switch code {
-    case RowCodec.NumberCode.signed: return reader.varint().map { .signed(RowCodec.unzigzag($0)) }
-    case RowCodec.NumberCode.unsigned: return reader.varint().map { .unsigned($0) }
-    case RowCodec.NumberCode.wholeDouble:
-      return reader.varint().map { .double(Double(RowCodec.unzigzag($0))) }
-    case RowCodec.NumberCode.decimal:
-      guard let word = reader.varint() else { return nil }
-      return .double(Double(RowCodec.unzigzag(word >> 2)) / RowCodec.power(Int(word & 3) + 1))
-    case RowCodec.NumberCode.float:
-      return reader.fixed(UInt32.self).map { .double(Double(Float(bitPattern: $0))) }
-    case RowCodec.NumberCode.double: return reader.fixed(UInt64.self).map { .double(Double(bitPattern: $0)) }
-    default: return nil
-    }
+  private mutating func number(_ code: UInt8) -> Value? { reader.number(code) }
+
+  private mutating func alarm() -> Row.Body? {
+    guard let flags = reader.byte(), let code = reader.byte() else { return nil }
+    if code == RowCodec.NumberCode.none { return .alarm(AlarmEvent(isRaised: flags & 1 == 1, value: nil)) }
+    guard let value = number(code) else { return nil }
+    return .alarm(AlarmEvent(isRaised: flags & 1 == 1, value: value))
   }
 
   private mutating func window(_ tag: UInt8) -> Row.Body? {
@@ -387,4 +387,35 @@ package struct RowDecoder: ~Copyable {
   }
 
   private mutating func coded() -> Value? { reader.byte().flatMap { number($0) } }
+}
+
+extension ByteReader {
+  /// A number of this code; nil for `none` and what is no code.
+  @inline(__always)
+  mutating func number(_ code: UInt8) -> Value? {
+    switch code {
+    case RowCodec.NumberCode.signed: return varint().map { .signed(RowCodec.unzigzag($0)) }
+    case RowCodec.NumberCode.unsigned: return varint().map { .unsigned($0) }
+    case RowCodec.NumberCode.wholeDouble: return varint().map { .double(Double(RowCodec.unzigzag($0))) }
+    case RowCodec.NumberCode.decimal:
+      guard let word = varint() else { return nil }
+      return .double(Double(RowCodec.unzigzag(word >> 2)) / RowCodec.power(Int(word & 3) + 1))
+    case RowCodec.NumberCode.float:
+      return fixed(UInt32.self).map { .double(Double(Float(bitPattern: $0))) }
+    case RowCodec.NumberCode.double: return fixed(UInt64.self).map { .double(Double(bitPattern: $0)) }
+    default: return nil
+    }
+  }
+}
+
+extension ByteBuffer {
+  /// The code byte and the number, as a window has them.
+  package mutating func append(coded value: Value?) {
+    append(upTo: 16) { room in
+      guard let start = room.baseAddress else { return 0 }
+      var cursor = ByteCursor(start)
+      cursor.put(coded: value)
+      return cursor.address - start
+    }
+  }
 }

@@ -11,6 +11,8 @@
 /// counter covers one piece of time without a hole, and a partial one says which: that of its `seconds`
 /// before its time.
 ///
+/// An alarm's row stays as it is.
+///
 /// Pure. Relies on rows in the order of their time; where the clock went back, more rows come out, partial
 /// ones.
 package struct RowThinner {
@@ -91,6 +93,7 @@ package struct RowThinner {
   package mutating func add(_ row: Row, of catalogue: Catalogue) {
     guard row.point < catalogue.points.count else { return }
     newest = max(newest, row.time)
+    if case .alarm = row.body { return emit(row, catalogue.points[Int(row.point)]) }
     let seconds: UInt32 = if case .window(let summary) = row.body { summary.seconds } else { 0 }
     let source = Source(catalogue: catalogue.id, point: row.point, seconds: seconds)
     let known = places[source]
@@ -222,6 +225,7 @@ extension RowThinner.Window {
       through = max(through, row.time.microseconds)
       accumulator.add(summary, of: row)
       extras.add(summary)
+    case .alarm: break
     }
   }
 }
@@ -243,6 +247,7 @@ extension Row {
       return (bridgingHoles || window.readings == 0 && from <= window.through)
         && !(summary.count > 0 && window.accumulator.count > 0
           && summary.min < window.accumulator.last.asDouble)
+    case .alarm: return false
     }
   }
 }

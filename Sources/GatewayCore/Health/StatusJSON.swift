@@ -1,5 +1,6 @@
 // The contract's `gatewayctl status --json`: written by the daemon, read back by `gatewayctl`. The order of the
-// keys is the contract's; its extensions (`now`, `reason`, `damaged`, `thinned`, `fault`, the books of each destination,
+// keys is the contract's; its extensions (`alarms`, `now`, `steps`, `lastStep`, `lastStepAt`, `reason`, `damaged`, `thinned`,
+// `unchanged`, `suppressed`, `fault`, the books of each destination,
 // `retryIn`, a bus's `utilisation` and `planned`) stand behind its own keys. The reader takes what it knows and ignores the rest, so that programs of
 // different versions understand each other.
 
@@ -17,6 +18,9 @@ extension StatusSnapshot {
       var clock = ObjectWriter(&buffer)
       clock.member("synchronized", clockIsSynchronized, to: &buffer)
       clock.member("now", now, to: &buffer)
+      clock.member("steps", clockChanges.steps, to: &buffer)
+      clock.member("lastStep", seconds: clockChanges.lastStep, to: &buffer)
+      clock.member("lastStepAt", clockChanges.lastStepAt, to: &buffer)
       clock.end(&buffer)
     }
     object.member("buses", buses, to: &buffer) { $0.appendJSON(to: &$1) }
@@ -25,6 +29,7 @@ extension StatusSnapshot {
     object.member("accounting", to: &buffer) { accounting.appendJSON(to: &$0) }
     object.member("store", to: &buffer) { store.appendJSON(to: &$0) }
     object.member("destinations", destinations, to: &buffer) { $0.appendJSON(to: &$1) }
+    object.member("alarms", alarms, to: &buffer) { $0.appendJSON(to: &$1) }
     object.end(&buffer)
   }
 
@@ -93,6 +98,8 @@ extension StatusSnapshot.Accounting {
     object.member("damaged", damaged, to: &buffer)
     object.member("thinned", thinned, to: &buffer)
     object.member("pending", pending, to: &buffer)
+    object.member("unchanged", unchanged, to: &buffer)
+    object.member("suppressed", suppressed, to: &buffer)
     object.end(&buffer)
   }
 }

@@ -16,7 +16,11 @@ extension StatusSnapshot {
       points: json["points"]?.array?.compactMap { Point(json: $0) } ?? [],
       accounting: Accounting(json: json["accounting"] ?? .null),
       store: Store(json: json["store"] ?? .null),
-      destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [])
+      destinations: json["destinations"]?.array?.compactMap(Destination.init(json:)) ?? [],
+      alarms: json["alarms"]?.array?.compactMap(AlarmReport.init(json:)) ?? [])
+    clockChanges = ClockChanges(
+      steps: clock?["steps"]?.unsignedInteger ?? 0, lastStep: clock?["lastStep"]?.double,
+      lastStepAt: clock?["lastStepAt"]?.timestamp)
   }
 }
 
@@ -70,6 +74,8 @@ extension StatusSnapshot.Accounting {
     self.init()
     acquired = json.count("acquired")
     ringDropped = json.count("ringDropped")
+    unchanged = json.count("unchanged")
+    suppressed = json.count("suppressed")
     stored = json.count("stored")
     delivered = json.count("delivered")
     queued = json.count("queued")
@@ -107,7 +113,7 @@ extension StatusSnapshot.Destination {
 extension JSONValue {
   func count(_ key: String) -> UInt64 { self[key]?.unsignedInteger ?? 0 }
 
-  var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
+  package var timestamp: Timestamp? { string.flatMap(Timestamp.init(statusText:)) }
 }
 
 extension Timestamp {

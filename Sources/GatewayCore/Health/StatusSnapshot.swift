@@ -32,6 +32,21 @@ package struct StatusSnapshot: Equatable, Sendable {
     package var isOverloaded: Bool { planned ?? 0 > 1 }
   }
 
+  /// When the clock was set, since the daemon started.
+  package struct ClockChanges: Equatable, Sendable {
+    package var steps: UInt64
+    /// Seconds, negative for a step back; nil while there was none.
+    package var lastStep: Double?
+    /// By the new clock.
+    package var lastStepAt: Timestamp?
+
+    package init(steps: UInt64 = 0, lastStep: Double? = nil, lastStepAt: Timestamp? = nil) {
+      self.steps = steps
+      self.lastStep = lastStep
+      self.lastStepAt = lastStepAt
+    }
+  }
+
   package struct Device: Equatable, Sendable {
     package var name: String
     /// ok, degraded, failed or starting.
@@ -69,6 +84,10 @@ package struct StatusSnapshot: Equatable, Sendable {
   package struct Accounting: Equatable, Sendable {
     package var acquired: UInt64 = 0
     package var ringDropped: UInt64 = 0
+    /// Readings that `report` kept back.
+    package var unchanged: UInt64 = 0
+    /// Windows of fewer readings than `min-count`.
+    package var suppressed: UInt64 = 0
     package var stored: UInt64 = 0
     package var delivered: UInt64 = 0
     package var queued: UInt64 = 0
@@ -158,6 +177,7 @@ package struct StatusSnapshot: Equatable, Sendable {
   package var uptime: Double
   package var pid: Int32
   package var clockIsSynchronized: Bool
+  package var clockChanges = ClockChanges()
   /// The instant that ages are counted from.
   package var now: Timestamp
   package var buses: [Bus]
@@ -166,11 +186,12 @@ package struct StatusSnapshot: Equatable, Sendable {
   package var accounting: Accounting
   package var store: Store
   package var destinations: [Destination]
+  package var alarms: [AlarmReport]
 
   package init(
     id: String, version: String, state: State, reasons: [String], uptime: Double, pid: Int32,
     clockIsSynchronized: Bool, now: Timestamp, buses: [Bus], devices: [Device], points: [Point],
-    accounting: Accounting, store: Store, destinations: [Destination]
+    accounting: Accounting, store: Store, destinations: [Destination], alarms: [AlarmReport] = []
   ) {
     self.id = id
     self.version = version
@@ -186,5 +207,6 @@ package struct StatusSnapshot: Equatable, Sendable {
     self.accounting = accounting
     self.store = store
     self.destinations = destinations
+    self.alarms = alarms
   }
 }

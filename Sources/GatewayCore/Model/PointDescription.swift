@@ -8,13 +8,19 @@ package struct PointDescription: Hashable, Sendable {
   package var kind: PointKind
   package var window: Window
   package var functions: WindowFunctions
+  /// The name of an alarm of this point; nil: no alarm.
+  package var alarm: String?
 
-  package init(name: String, unit: String?, kind: PointKind, window: Window, functions: WindowFunctions) {
+  package init(
+    name: String, unit: String?, kind: PointKind, window: Window, functions: WindowFunctions,
+    alarm: String? = nil
+  ) {
     self.name = name
     self.unit = unit
     self.kind = kind
     self.window = window
     self.functions = functions
+    self.alarm = alarm
   }
 }
 

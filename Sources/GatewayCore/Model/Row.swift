@@ -1,9 +1,10 @@
-/// What is stored and delivered: one raw reading, or the statistics of one window.
+/// What is stored and delivered: one raw reading, the statistics of one window, or what became of an alarm.
 package struct Row: Equatable, Sendable {
   package enum Body: Equatable, Sendable {
     /// nil where the reading failed.
     case reading(Value?)
     case window(WindowSummary)
+    case alarm(AlarmEvent)
   }
 
   /// The place in the catalogue that the row's commit names.
@@ -15,6 +16,8 @@ package struct Row: Equatable, Sendable {
   package var quality: Quality
   package var reason: QualityReason
   package var timeQuality: TimeQuality
+  /// How far `time` may be off at most, where it is estimated. Never stored: what is known of the past changes.
+  package var timeError: Duration?
   package var body: Body
 
   package init(
@@ -48,6 +51,18 @@ package struct ExtraStatistic: Equatable, BitwiseCopyable, Sendable {
   package init(_ function: WindowFunctions, _ value: Value, state: Double = 0) {
     (self.function, self.value, self.state) = (function, value, state)
   }
+}
+
+/// An alarm was raised or cleared.
+package struct AlarmEvent: Equatable, BitwiseCopyable, Sendable {
+  package var isRaised: Bool
+  /// What did it; nil where silence did, or where it is nobody's business.
+  package var value: Value?
+
+  package init(isRaised: Bool, value: Value?) { (self.isRaised, self.value) = (isRaised, value) }
+
+  /// The contract's word.
+  package var word: StaticString { isRaised ? "raised" : "cleared" }
 }
 
 /// The statistics of the readings in one window that had a value and were not bad; the others are only counted.
@@ -105,5 +120,15 @@ extension WindowSummary {
     case .durations: return nil
     default: return extras.first { $0.function == function }?.value
     }
+  }
+}
+
+extension Reading {
+  /// nil of a window and an alarm.
+  package init?(_ row: Row) {
+    guard case .reading(let value) = row.body else { return nil }
+    self.init(
+      point: row.point, at: Moment(time: row.time, boot: row.boot), value: value, quality: row.quality,
+      reason: row.reason, timeQuality: row.timeQuality)
   }
 }

@@ -31,8 +31,11 @@ package struct CounterState: BitwiseCopyable, Sendable {
     (boot, time, self.isSynced, self.idle) = (moment.boot, moment.time, isSynced, idle)
   }
 
+  /// The total, in the point's unit.
+  package var value: Double { total(as: .double(0)).asDouble }
+
   /// To be called behind a restart. In another boot the pause is known only where both clocks were right.
-  package mutating func resume(inSameBoot isSame: Bool) { isSameBoot = isSame }
+  package mutating func resume(inSameBoot isSame: Bool) { isSameBoot = isSameBoot && isSame }
 
   /// The reading with the running total, `uncertain` where the interval before it is doubtful; one that failed goes
   /// through, without a value. `quantum`: what the point's value is a multiple of, its scale; nil: whole numbers are
@@ -152,8 +155,45 @@ extension Int128 {
 
 extension Reading {
   /// The same with another value.
-  func with(_ value: Value?) -> Reading {
+  package func with(_ value: Value?) -> Reading {
     Reading(
       point: point, at: moment, value: value, quality: quality, reason: reason, timeQuality: timeQuality)
+  }
+}
+
+// MARK: - On disk
+
+extension CounterState {
+  /// Of count and of base the low and the high 8 bytes; quantum, boot time, time and idle, 8 bytes each; u8 1: synced,
+  /// 2: no reading of the commit's own boot yet.
+  func append(to buffer: inout ByteBuffer) {
+    for number in [count, base] {
+      buffer.append(fixed: UInt64(truncatingIfNeeded: number))
+      buffer.append(fixed: Int64(truncatingIfNeeded: number >> 64))
+    }
+    buffer.append(fixed: quantum.bitPattern)
+    for time in [boot.microseconds, time.microseconds, idle] { buffer.append(fixed: time) }
+    buffer.append((isSynced ? 1 : 0) | (isSameBoot ? 0 : 2))
+  }
+
+  /// nil for what `append` does not write.
+  init?(_ reader: inout ByteReader) {
+    func number(_ reader: inout ByteReader) -> Int128? {
+      guard let low = reader.fixed(UInt64.self), let high = reader.fixed(Int64.self), high.magnitude < 1 << 58
+      else { return nil }
+      return Int128(high) << 64 | Int128(low)
+    }
+    func time(_ reader: inout ByteReader) -> Int64? {
+      reader.fixed(Int64.self).flatMap { $0.magnitude < 1 << 61 ? $0 : nil }
+    }
+    guard let count = number(&reader), let base = number(&reader), let quantum = reader.double(),
+      let boot = time(&reader), let wall = time(&reader), let idle = time(&reader), let flags = reader.byte(),
+      quantum.isFinite, quantum > 0, quantum < 1e18
+    else { return nil }
+    self.init(
+      count: count, base: base, quantum: quantum,
+      moment: Moment(time: Timestamp(microseconds: wall), boot: BootTime(microseconds: boot)),
+      isSynced: flags & 1 != 0, idle: idle)
+    isSameBoot = flags & 2 == 0
   }
 }

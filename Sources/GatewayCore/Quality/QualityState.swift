@@ -23,6 +23,9 @@ package struct QualityState: BitwiseCopyable, Sendable {
 
   package init() {}
 
+  /// What waits for its successor.
+  package var waiting: Reading? { held }
+
   /// Gives out what is judged, in the order of coming: none, one or two readings. With the spike test a reading waits
   /// for its successor. A reading without a value goes through as it is, behind the one that waited.
   /// The value must be finite; NaN does not come here.

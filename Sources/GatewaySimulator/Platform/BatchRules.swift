@@ -1,45 +1,45 @@
 internal import GatewayCore
 
 /// The members of a reading in the native batch (the contract's table), with what may stand beside what.
-enum RowKey: UInt32, CaseIterable {
+enum RowKey: UInt64, CaseIterable {
   case seq, point, time, value, window, mean, min, max, last, count, sum, stddev, bad, partial, unit, quality
-  case reason, timeQuality
+  case reason, timeQuality, timeError, alarm, state
+  case first, range, twmean, p50, p90, p99, transitions, durations, vmean, increase, rate, good
 
   var bit: RowKeys { RowKeys(rawValue: 1 << rawValue) }
 
   /// The key whose name `matches`; only names of that length are tried.
+  private static let words: [(key: RowKey, word: StaticString)] = [
+    (.seq, "seq"), (.point, "point"), (.time, "time"), (.value, "value"), (.window, "window"),
+    (.mean, "mean"),
+    (.min, "min"), (.max, "max"), (.last, "last"), (.count, "count"), (.sum, "sum"), (.stddev, "stddev"),
+    (.bad, "bad"), (.partial, "partial"), (.unit, "unit"), (.quality, "quality"), (.reason, "reason"),
+    (.timeQuality, "timeQuality"), (.timeError, "timeError"), (.alarm, "alarm"), (.state, "state"),
+    (.first, "first"), (.range, "range"), (.twmean, "twmean"), (.p50, "p50"), (.p90, "p90"), (.p99, "p99"),
+    (.transitions, "transitions"), (.durations, "durations"), (.vmean, "vmean"), (.increase, "increase"),
+    (.rate, "rate"), (.good, "good"),
+  ]
+  /// The last one is for longer names: there are none.
+  private static let byLength: [[(key: RowKey, word: StaticString)]] = (0...12).map { length in
+    words.filter { $0.word.utf8CodeUnitCount == length }
+  }
+
   @inline(__always)
   static func find(_ matches: (StaticString) -> Bool, length: Int) -> RowKey? {
-    switch length {
-    case 3:
-      matches("seq")
-        ? .seq
-        : matches("min")
-          ? .min
-          : matches("max")
-            ? .max
-            : matches("sum")
-              ? .sum
-              : matches("bad") ? .bad : nil
-    case 4:
-      matches("time")
-        ? .time : matches("unit") ? .unit : matches("mean") ? .mean : matches("last") ? .last : nil
-    case 5: matches("point") ? .point : matches("value") ? .value : matches("count") ? .count : nil
-    case 6: matches("window") ? .window : matches("stddev") ? .stddev : matches("reason") ? .reason : nil
-    case 7: matches("quality") ? .quality : matches("partial") ? .partial : nil
-    case 11: matches("timeQuality") ? .timeQuality : nil
-    default: nil
-    }
+    for key in byLength[Swift.min(length, byLength.count - 1)] where matches(key.word) { return key.key }
+    return nil
   }
 }
 
 struct RowKeys: OptionSet, BitwiseCopyable {
-  let rawValue: UInt32
+  let rawValue: UInt64
 
   static let required: RowKeys = [RowKey.seq.bit, RowKey.point.bit, RowKey.time.bit, RowKey.quality.bit]
   static let ofWindows: RowKeys = [
     RowKey.mean.bit, RowKey.min.bit, RowKey.max.bit, RowKey.last.bit, RowKey.count.bit, RowKey.sum.bit,
-    RowKey.stddev.bit, RowKey.bad.bit, RowKey.partial.bit,
+    RowKey.stddev.bit, RowKey.bad.bit, RowKey.partial.bit, RowKey.first.bit, RowKey.range.bit,
+    RowKey.twmean.bit, RowKey.p50.bit, RowKey.p90.bit, RowKey.p99.bit, RowKey.transitions.bit,
+    RowKey.durations.bit, RowKey.vmean.bit, RowKey.increase.bit, RowKey.rate.bit, RowKey.good.bit,
   ]
 }
 
@@ -49,18 +49,30 @@ struct RowFacts: BitwiseCopyable {
   var quality = Quality.good
   /// A number is `null`.
   var hasNull = false
+  /// Of the time there is a bound only.
+  var isEstimated = false
 
   /// nil when the members go together.
   var problem: String? {
     guard seen.isSuperset(of: .required) else { return "a reading without seq, point, time or quality" }
     let isWindow = seen.contains(RowKey.window.bit)
+    let isAlarm = seen.contains(RowKey.alarm.bit)
+    if isAlarm != seen.contains(RowKey.state.bit) {
+      return "an alarm without its state, or the other way round"
+    }
+    if isAlarm, isWindow { return "an alarm of a window" }
     if isWindow, seen.contains(RowKey.value.bit) { return "a window with a value" }
     if !isWindow, !seen.isDisjoint(with: .ofWindows) { return "statistics without a window" }
     guard (quality == .good) != seen.contains(RowKey.reason.bit) else {
       return "a reason stands where the quality is not good, and only there"
     }
+    guard isEstimated == seen.contains(RowKey.timeError.bit) else {
+      return "a timeError stands where the time is estimated, and only there"
+    }
     if quality == .good, hasNull { return "a good reading that is null" }
-    if quality != .bad, !isWindow, !seen.contains(RowKey.value.bit) { return "a reading without a value" }
+    if quality != .bad, !isWindow, !isAlarm, !seen.contains(RowKey.value.bit) {
+      return "a reading without a value"
+    }
     return nil
   }
 }

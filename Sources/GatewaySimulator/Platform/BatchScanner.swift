@@ -121,6 +121,13 @@ struct BatchScanner: ~Copyable {
       guard !(try text.quoted()).isEmpty else { throw text.problem("an empty unit") }
     case .reason:
       guard !(try text.quoted()).isEmpty else { throw text.problem("an empty reason") }
+    case .alarm:
+      guard !(try text.quoted()).isEmpty else { throw text.problem("an alarm without a name") }
+    case .state:
+      let word = try text.quoted()
+      guard text.matches(word, "raised") || text.matches(word, "cleared") else {
+        throw text.problem("a state that there is not")
+      }
     case .quality:
       let word = try text.quoted()
       facts.quality =
@@ -129,15 +136,20 @@ struct BatchScanner: ~Copyable {
         throw text.problem("a quality that there is not")
       }
     case .timeQuality:
-      guard text.matches(try text.quoted(), "unsynced") else {
+      let word = try text.quoted()
+      facts.isEstimated = text.matches(word, "estimated")
+      guard facts.isEstimated || text.matches(word, "unsynced") else {
         throw text.problem("a timeQuality that there is not")
       }
+    case .timeError: try text.number()
     case .window:
       let seconds = try text.natural()
       guard seconds >= 1, seconds <= 86_400 else { throw text.problem("a window out of range") }
-    case .count, .bad: _ = try text.natural()
+    case .count, .bad, .transitions: _ = try text.natural()
+    case .durations: try durations()
     case .partial: try text.expect("true")
-    case .value, .mean, .min, .max, .last, .sum, .stddev:
+    case .value, .mean, .min, .max, .last, .sum, .stddev, .first, .range, .twmean, .p50, .p90, .p99, .vmean,
+      .increase, .rate, .good:
       if text.next == UInt8(ascii: "n") {
         try text.expect("null")
         facts.hasNull = true
@@ -145,5 +157,16 @@ struct BatchScanner: ~Copyable {
         try text.number()
       }
     }
+  }
+
+  /// `{"STATE":SECONDS,…}`
+  private mutating func durations() throws(BatchProblem) {
+    try text.expect(UInt8(ascii: "{"))
+    repeat {
+      guard !(try text.key()).isEmpty else { throw text.problem("a state without a name") }
+      try text.number()
+      text.skipSpace()
+    } while text.take(UInt8(ascii: ","))
+    try text.expect(UInt8(ascii: "}"))
   }
 }

@@ -44,17 +44,23 @@ enum StrictBatch {
 
   private static func isValid(_ value: JSONValue, of key: RowKey, _ facts: inout RowFacts) -> Bool {
     switch key {
-    case .seq, .count, .bad: return value.unsignedInteger != nil
-    case .point, .unit, .reason: return value.string.map { !$0.isEmpty } ?? false
+    case .seq, .count, .bad, .transitions: return value.unsignedInteger != nil
+    case .durations: return value.object?.values.allSatisfy { $0.double != nil } ?? false
+    case .state: return value.string == "raised" || value.string == "cleared"
+    case .point, .unit, .reason, .alarm: return value.string.map { !$0.isEmpty } ?? false
     case .time: return value.string.map { Array($0.utf8).withUnsafeBytes(BatchRules.isTime) } ?? false
     case .quality:
       guard let quality = Quality.allCases.first(where: { "\($0)" == value.string }) else { return false }
       facts.quality = quality
       return true
-    case .timeQuality: return value.string == "unsynced"
+    case .timeQuality:
+      facts.isEstimated = value.string == "estimated"
+      return facts.isEstimated || value.string == "unsynced"
+    case .timeError: return value.double.map { $0 >= 0 } ?? false
     case .window: return value.unsignedInteger.map { (1...86_400).contains($0) } ?? false
     case .partial: return value == .bool(true)
-    case .value, .mean, .min, .max, .last, .sum, .stddev:
+    case .value, .mean, .min, .max, .last, .sum, .stddev, .first, .range, .twmean, .p50, .p90, .p99, .vmean,
+      .increase, .rate, .good:
       if value == .null { facts.hasNull = true }
       return value == .null || value.double != nil
     }

@@ -24,7 +24,7 @@ package final class GPIOSource: Source {
 
   private let path: String
   private let meter: BusMeter
-  private let timeQuality: @Sendable () -> TimeQuality
+  private let timeQuality: @Sendable (Moment) -> TimeQuality
   private let parking: GPIOParking
   private let channels: [GPIOChannel]
   private var healths: [DeviceHealth]
@@ -92,7 +92,8 @@ package final class GPIOSource: Source {
   }
 
   private func room(_ room: UnsafeMutableBufferPointer<Reading>) -> ReadingRoom {
-    ReadingRoom(room, clocks: SystemClock.reading, timeQuality: timeQuality())
+    let clocks = SystemClock.reading
+    return ReadingRoom(room, clocks: clocks, timeQuality: timeQuality(clocks.moment))
   }
 
   /// Whether it worked; else the chip is gone, which each of its points has said.

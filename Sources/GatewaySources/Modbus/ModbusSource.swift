@@ -19,7 +19,7 @@ package final class ModbusSource: Source {
   let bus: BusConfig
   let meter: BusMeter
   let plan: PollPlan
-  private let timeQuality: @Sendable () -> TimeQuality
+  private let timeQuality: @Sendable (Moment) -> TimeQuality
   var master: ModbusMaster
   private var attempts = ConnectAttempts()
   private(set) var healths: [DeviceHealth]
@@ -181,8 +181,8 @@ package final class ModbusSource: Source {
     _ request: PollRequest, _ part: Range<Int>, _ span: RequestMerger.Span,
     into room: UnsafeMutableBufferPointer<Reading>
   ) -> Bool {
-    let timeQuality = timeQuality()
     let moment = SystemClock.moment
+    let timeQuality = timeQuality(moment)
     let data = master.data
     if !request.table.isBits { loadRegisters(data) }
     var areNumbers = true
@@ -215,8 +215,8 @@ package final class ModbusSource: Source {
     _ request: PollRequest, _ part: Range<Int>, _ reason: QualityReason,
     into room: UnsafeMutableBufferPointer<Reading>
   ) {
-    let timeQuality = timeQuality()
     let moment = SystemClock.moment
+    let timeQuality = timeQuality(moment)
     for place in part {
       room[place] = Reading(
         point: request.items[place].point, at: moment, failed: reason, timeQuality: timeQuality)

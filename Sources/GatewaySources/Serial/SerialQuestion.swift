@@ -15,7 +15,8 @@ extension SerialSource {
     for place in ask.points.indices { answered[place] = false }
     let reason = exchange(request, ask, at: now, into: room)
     guard !interruption.isInterrupted || reason == .none else { return 0 }
-    let (moment, timeQuality) = (SystemClock.moment, timeQuality())
+    let moment = SystemClock.moment
+    let timeQuality = timeQuality(moment)
     for (place, point) in ask.points.enumerated() where !answered[place] {
       room[place] = Reading(
         point: plan.points[point].index, at: moment, failed: reason, timeQuality: timeQuality)
@@ -107,7 +108,7 @@ extension SerialSource {
   ) -> Int {
     if case .lines = plan.devices[ask.device].frame.shape, frame.elementsEqual(ask.echo) { return 0 }
     var count = 0
-    let timeQuality = timeQuality()
+    let timeQuality = timeQuality(moment)
     for (place, point) in ask.points.enumerated() where !answered[place] {
       guard let reading = reading(of: point, in: frame, at: moment, timeQuality: timeQuality) else {
         continue

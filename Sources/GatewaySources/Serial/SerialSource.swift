@@ -21,7 +21,7 @@ package final class SerialSource: Source {
   let line: SerialLine
   let link: SerialLink
   let meter: BusMeter
-  let timeQuality: @Sendable () -> TimeQuality
+  let timeQuality: @Sendable (Moment) -> TimeQuality
   var healths: [DeviceHealth]
   var load: SerialLoad
   var decoders: [FrameDecoder]
@@ -155,7 +155,7 @@ package final class SerialSource: Source {
     _ frame: ArraySlice<UInt8>, _ decoder: Int, into room: UnsafeMutableBufferPointer<Reading>,
     _ count: inout Int
   ) {
-    let (before, timeQuality) = (count, timeQuality())
+    let (before, timeQuality) = (count, timeQuality(chunkMoment))
     for place in plan.decoders[decoder].points {
       guard
         let reading = reading(of: place, in: frame, at: chunkMoment, timeQuality: timeQuality)
@@ -187,7 +187,8 @@ package final class SerialSource: Source {
   private func watch(
     _ device: Int, _ points: [Int], into room: UnsafeMutableBufferPointer<Reading>, _ count: inout Int
   ) {
-    let (moment, timeQuality, before) = (SystemClock.moment, timeQuality(), count)
+    let (moment, before) = (SystemClock.moment, count)
+    let timeQuality = timeQuality(moment)
     let reason: QualityReason = link.isOpen ? .timeout : .disconnected
     for place in points {
       let point = plan.points[place]

@@ -6,6 +6,8 @@ struct AttributeInstance {
     var quality: Quality
     var reason: StaticString
     var time: TimeQuality
+    /// See `Row.timeError`.
+    var timeError: Duration?
   }
 
   /// A value, or one part of it.
@@ -76,7 +78,7 @@ struct AttributeInstance {
       if status.quality.rawValue > worst.quality.rawValue {
         (worst.quality, worst.reason) = (status.quality, status.reason)
       }
-      if status.time != .synced { worst.time = status.time }
+      if status.time != .synced { (worst.time, worst.timeError) = (status.time, status.timeError) }
     }
     return worst
   }
@@ -92,6 +94,11 @@ struct AttributeInstance {
     put("quality", status.quality.word)
     if status.quality != .good { put("reason", status.reason) }
     if status.time != .synced { put("timeQuality", status.time.word) }
+    if let error = status.timeError {
+      buffer.append(",\"timeError\":{\"type\":\"Property\",\"value\":")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+      buffer.append(",\"unitCode\":\"SEC\"}")
+    }
   }
 }
 

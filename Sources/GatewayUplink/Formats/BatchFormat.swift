@@ -102,7 +102,8 @@ extension DestinationConfig {
     case .influx(let config): return LineProtocol(config, gateway: gateway)
     case .thingsboard(let config): return ThingsBoardTelemetry(config)
     case .ngsi(let config):
-      return lane == .backlog && format.hasHistory ? NGSIHistory(config) : NGSILD(config)
+      return lane == .backlog && format.hasHistory
+        ? NGSIHistory(config, gateway: gateway) : NGSILD(config, gateway: gateway)
     case .sensorThings(let options):
       let book = state.map { directory in
         Result { () throws(DatastreamBook.Flaw) in

@@ -9,7 +9,10 @@ struct EntityMapping {
   private let points: [String: (attribute: Int, config: EntityAttribute)]
   private var plans: [AttributePlan?] = []
 
-  init(_ config: NGSIConfig) {
+  private let gateway: String
+
+  init(_ config: NGSIConfig, gateway: String) {
+    self.gateway = gateway
     self.config = config
     entities = config.entities.map { EntityText($0, config) }
     var texts: [AttributeText] = []
@@ -28,14 +31,34 @@ struct EntityMapping {
   }
 
   /// Bytes that a row needs, at most, with those of an entity that begins with it.
-  var longestRow: Int { 704 + (entities.map(\.size).max() ?? 0) }
+  var longestRow: Int { 784 + (entities.map(\.size).max() ?? 0) }
 
   mutating func use(_ catalogue: Catalogue) {
     plans = catalogue.points.map { point in
-      points[point.name].flatMap {
-        AttributePlan($0.attribute, $0.config, attributes[$0.attribute].facts, point)
-      }
+      point.kind == .alarm
+        ? nil
+        : points[point.name].flatMap {
+          AttributePlan($0.attribute, $0.config, attributes[$0.attribute].facts, point)
+        }
     }
+  }
+
+  /// The alarms of the catalogue.
+  func alerts(of catalogue: Catalogue) -> [AlertText?] {
+    catalogue.points.map { point in
+      let source = points[point.name].map { entities[attributes[$0.attribute].entity].id }
+      return AlertText(point, gateway: gateway, source: source)
+    }
+  }
+
+  /// The context and the brace that close an Alert.
+  var alertEnd: String {
+    guard config.context == .body else { return "}" }
+    var text = ByteBuffer(capacity: 256)
+    text.append(",\"@context\":[")
+    JSONWriter.append(string: config.contextURL ?? AlertDraft.contextURL, to: &text)
+    text.append("]}")
+    return text.withBytes { String(decoding: $0, as: UTF8.self) }
   }
 
   func knows(_ row: Row) -> Bool { row.point < plans.count }

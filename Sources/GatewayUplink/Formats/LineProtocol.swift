@@ -6,7 +6,8 @@ package import GatewayCore
 /// InfluxDB has one point for each measurement, set of tags and timestamp, so a line that comes again changes nothing.
 /// Windows that may share their end with another of their point, which are the partial ones, have a tag `row` of their
 /// own, `STREAM-SEQ`. What is measured is always a float: the first type of a field wins for ever, and a scaled register
-/// is now whole, now not. `count`, `bad` and `seq` are integers.
+/// is now whole, now not. `count`, `bad` and `seq` are integers. An alarm has a tag `alarm` with its name, and the fields
+/// `raised`, true or false, and `value`.
 package final class LineProtocol: BatchFormat {
   private let gateway: String
   private let config: InfluxConfig
@@ -30,11 +31,13 @@ package final class LineProtocol: BatchFormat {
     head = RequestHead(path: config.path, contentType: "text/plain; charset=utf-8")
   }
 
-  package var longestRow: Int { longestPoint + 640 + WindowSummary.longestExtras }
+  package var longestRow: Int { longestPoint + 688 }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map(text(of:))
-    longestPoint = points.map { $0.start.utf8.count + $0.unit.utf8.count }.max() ?? 0
+    longestPoint =
+      (points.map { $0.start.utf8.count + $0.unit.utf8.count }.max() ?? 0)
+      + WindowSummary.longestExtras(of: catalogue.points)
   }
 
   private func text(of point: PointDescription) -> PointText {
@@ -46,8 +49,9 @@ package final class LineProtocol: BatchFormat {
       value.isEmpty ? "" : ",\(key)=\(Self.escaped(value, ", ="))"
     }
     return PointText(
-      start: Self.escaped(measurement, ", ") + tag("device", name.device) + tag("gateway", gateway)
-        + tag("point", name.point), unit: tag("unit", point.unit ?? ""), functions: point.functions)
+      start: Self.escaped(measurement, ", ") + tag("alarm", point.alarm ?? "") + tag("device", name.device)
+        + tag("gateway", gateway) + tag("point", name.point), unit: tag("unit", point.unit ?? ""),
+      functions: point.functions)
   }
 
   /// With a backslash before each of `special`. A line's end cannot be in a name, nor a backslash before what is escaped
@@ -87,6 +91,9 @@ package final class LineProtocol: BatchFormat {
       JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)
       buffer.append(" ")
       Self.append(summary, point.functions, to: &buffer)
+    case .alarm(let event):
+      buffer.append(event.isRaised ? " raised=true," : " raised=false,")
+      if let value = event.value { Self.append(StatisticKey(word: "value"), value, to: &buffer) }
     }
     appendQuality(of: row, to: &buffer)
     buffer.append(",seq=")
@@ -118,6 +125,10 @@ package final class LineProtocol: BatchFormat {
       buffer.append(row.timeQuality.word)
     }
     buffer.append("\"")
+    if let error = row.timeError {
+      buffer.append(",timeError=")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+    }
   }
 
   /// Each with a comma behind it.

@@ -9,8 +9,8 @@ package final class NGSIHistory: BatchFormat {
   private var mapping: EntityMapping
   private var draft: HistoryDraft
 
-  package init(_ config: NGSIConfig) {
-    mapping = EntityMapping(config)
+  package init(_ config: NGSIConfig, gateway: String) {
+    mapping = EntityMapping(config, gateway: gateway)
     draft = HistoryDraft(entities: mapping.entities.count, attributes: mapping.attributes.count)
   }
 

@@ -9,22 +9,32 @@ package final class NGSILD: BatchFormat {
   package var stream = StreamID(bits: 0)
   private var mapping: EntityMapping
   private var draft: EntityDraft
+  private var alerts = AlertDraft()
+  private let alertEnd: String
 
-  package init(_ config: NGSIConfig) {
-    mapping = EntityMapping(config)
+  package init(_ config: NGSIConfig, gateway: String) {
+    mapping = EntityMapping(config, gateway: gateway)
+    alertEnd = mapping.alertEnd
     draft = EntityDraft(entities: mapping.entities.count, attributes: mapping.attributes.count)
   }
 
-  package var longestRow: Int { mapping.longestRow }
-  package func use(_ catalogue: Catalogue) { mapping.use(catalogue) }
+  package var longestRow: Int { mapping.longestRow + 600 }
+  package func use(_ catalogue: Catalogue) {
+    mapping.use(catalogue)
+    alerts.use(mapping.alerts(of: catalogue))
+  }
 
   package func begin(_ buffer: inout ByteBuffer) {
     buffer.removeAll()
     draft.begin()
+    alerts.begin()
   }
 
   package func append(_ row: Row, seq: UInt64, to buffer: inout ByteBuffer) -> RowFate {
     guard mapping.knows(row) else { return .unknown }
+    if case .alarm(let event) = row.body {
+      return alerts.append(event, row, seq, end: alertEnd, to: &buffer)
+    }
     guard let (plan, value) = mapping.place(row) else { return .left }
     let attribute = mapping.attributes[plan.attribute]
     guard draft.admits(plan.attribute, part: plan.part, at: row.time) else { return .next }
@@ -56,6 +66,7 @@ package final class NGSILD: BatchFormat {
       }
       buffer.append(entity.end)
     }
+    alerts.finish(values, &items, to: &buffer)
     buffer.append(UInt8(ascii: "]"))
     draft.remember(values)
     return FinishedRequest(

@@ -146,13 +146,14 @@ struct AttributePlan {
     switch row.body {
     case .reading(let value): return value
     case .window(let summary): return summary.value(of: config.statistic.function)
+    case .alarm: return nil
     }
   }
 
   /// What goes beside the value; outside of the model's range it is sent as it is, and said to be so.
   func status(of row: Row, _ content: Content) -> AttributeInstance.Status {
     var status = AttributeInstance.Status(
-      quality: row.quality, reason: row.reason.word, time: row.timeQuality)
+      quality: row.quality, reason: row.reason.word, time: row.timeQuality, timeError: row.timeError)
     if case .number(let number) = content, !facts.range.contains(number.asDouble) {
       (status.quality, status.reason) = (.uncertain, "out-of-range")
     }

@@ -8,6 +8,7 @@ package final class NativeJSON: BatchFormat {
   /// The stream of the rows; to be changed between batches only.
   package var stream = StreamID(bits: 0)
   private var fragments = PointFragments([])
+  private var longestExtras = 0
   private var timeText = TimeText()
   /// Room before the readings for the head, whose `last` is known only when the batch is sealed.
   private let headRoom: Int
@@ -22,10 +23,13 @@ package final class NativeJSON: BatchFormat {
   /// Bytes that a batch needs beside its rows, at most.
   package var overhead: Int { headRoom + 2 }
   /// Bytes that a row of the present catalogue needs, at most.
-  package var longestRow: Int { fragments.longest + 480 + WindowSummary.longestExtras }
+  package var longestRow: Int { fragments.longest + 528 + longestExtras }
 
   /// The following rows refer to these points.
-  package func use(_ catalogue: Catalogue) { fragments = PointFragments(catalogue.points) }
+  package func use(_ catalogue: Catalogue) {
+    fragments = PointFragments(catalogue.points)
+    longestExtras = WindowSummary.longestExtras(of: catalogue.points)
+  }
 
   package func begin(_ buffer: inout ByteBuffer) {
     buffer.removeAll()
@@ -72,12 +76,20 @@ package final class NativeJSON: BatchFormat {
       JSONWriter.append(value: value, to: &buffer)
     case .window(let summary):
       Self.append(summary, fragments.functions(row.point), to: &buffer)
+    case .alarm(let event):
+      fragments.appendAlarm(row.point, to: &buffer)
+      buffer.append(event.word)
+      buffer.append("\"")
+      if let value = event.value {
+        buffer.append(",\"value\":")
+        JSONWriter.append(value: value, to: &buffer)
+      }
     }
     if row.quality == .good && row.timeQuality == .synced {
       fragments.appendUnitAndGood(row.point, to: &buffer)
     } else {
       fragments.appendUnit(row.point, to: &buffer)
-      Self.appendQuality(row.quality, row.reason, row.timeQuality, to: &buffer)
+      Self.appendQuality(of: row, to: &buffer)
     }
     return .written
   }
@@ -141,31 +153,35 @@ package final class NativeJSON: BatchFormat {
     if !isFirst { buffer.append("}") }
   }
 
-  private static func appendQuality(
-    _ quality: Quality, _ reason: QualityReason, _ timeQuality: TimeQuality, to buffer: inout ByteBuffer
-  ) {
+  private static func appendQuality(of row: Row, to buffer: inout ByteBuffer) {
     buffer.append(",\"quality\":\"")
-    buffer.append(quality.word)
-    if quality != .good {
+    buffer.append(row.quality.word)
+    if row.quality != .good {
       buffer.append("\",\"reason\":\"")
-      buffer.append(reason.word)
+      buffer.append(row.reason.word)
     }
-    if timeQuality != .synced {
+    if row.timeQuality != .synced {
       buffer.append("\",\"timeQuality\":\"")
-      buffer.append(timeQuality.word)
+      buffer.append(row.timeQuality.word)
     }
-    buffer.append("\"}")
+    buffer.append("\"")
+    if let error = row.timeError {
+      buffer.append(",\"timeError\":")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+    }
+    buffer.append("}")
   }
 }
 
 /// What is the same in every row of a point, formatted once: `,"point":"…","time":"` and then
-/// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it.
+/// `,"unit":"…"`, the latter also with `,"quality":"good"}` behind it; of an alarm `,"alarm":"…","state":"`.
 struct PointFragments: ~Copyable {
   private struct Place {
     var start: Int
     var nameEnd: Int
     var unitEnd: Int
     var end: Int
+    var alarmEnd: Int
     var functions: WindowFunctions
   }
 
@@ -188,8 +204,15 @@ struct PointFragments: ~Copyable {
       }
       let unitEnd = text.count
       text.append(",\"quality\":\"good\"}")
+      let end = text.count
+      if let alarm = point.alarm {
+        text.append(",\"alarm\":")
+        JSONWriter.append(string: alarm, to: &text)
+        text.append(",\"state\":\"")
+      }
       let place = Place(
-        start: start, nameEnd: nameEnd, unitEnd: unitEnd, end: text.count, functions: point.functions)
+        start: start, nameEnd: nameEnd, unitEnd: unitEnd, end: end, alarmEnd: text.count,
+        functions: point.functions)
       places.initializeElement(at: index, to: place)
       longest = max(longest, text.count - start)
     }
@@ -215,6 +238,11 @@ struct PointFragments: ~Copyable {
   borrowing func appendUnitAndGood(_ point: PointIndex, to buffer: inout ByteBuffer) {
     let place = places[Int(point)]
     append(place.nameEnd, place.end, to: &buffer)
+  }
+
+  borrowing func appendAlarm(_ point: PointIndex, to buffer: inout ByteBuffer) {
+    let place = places[Int(point)]
+    append(place.end, place.alarmEnd, to: &buffer)
   }
 
   @inline(__always)

@@ -33,8 +33,14 @@ struct StatisticKey {
 }
 
 extension WindowSummary {
-  /// What the extras take at most: twelve statistics, and seven durations with their states.
-  static let longestExtras = 12 * 45 + 7 * 80
+  /// What the extras of these points take at most, under keys of `key` bytes more than their words: the share of good
+  /// readings, and where more is asked for eleven others, and seven durations with their states.
+  static func longestExtras(of points: [PointDescription], key: Int = 0) -> Int {
+    let functions = points.reduce(into: WindowFunctions()) { $0.formUnion($1.functions) }
+    let others = functions.isDisjoint(with: .extras) ? 0 : 11
+    let durations = functions.contains(.durations) ? 7 : 0
+    return (1 + others) * (40 + key) + durations * (80 + key)
+  }
 
   /// The statistics in the point's own unit, under the native batch's names and in its order, but for the count; none
   /// of an empty window.

@@ -31,6 +31,7 @@ package final class SensorThings: BatchFormat {
   private var groups: [Group] = []
   private var obstacle: String?
   private var longestHead = 0
+  private var longestExtras = 0
   private var whole = ByteBuffer(capacity: 4096)
 
   /// `book`: nil where nobody keeps one.
@@ -43,11 +44,12 @@ package final class SensorThings: BatchFormat {
     text = ObservationText(options: options)
   }
 
-  package var longestRow: Int { longestHead + ObservationText.longest }
+  package var longestRow: Int { longestHead + ObservationText.longest + longestExtras }
 
   package func use(_ catalogue: Catalogue) {
     let known = (try? book.get().datastreams) ?? [:]
     places = catalogue.points.map { Place(point: $0, datastream: known[DatastreamBook.key(of: $0)]) }
+    longestExtras = WindowSummary.longestExtras(of: catalogue.points)
     longestHead = known.values.reduce(0) { max($0, $1.text.utf8.count) } + 200
   }
 
@@ -82,7 +84,7 @@ package final class SensorThings: BatchFormat {
   private func hindrance(_ point: PointDescription) -> String {
     let advice = "run gatewayctl provision \(destination)"
     if case .failure(let flaw) = book { return "\(flaw.text): \(advice)" }
-    return "point \"\(point.name)\" (\(UnitNames.code(point.unit))) has no Datastream: \(advice)"
+    return "point \"\(point.datastreamName)\" (\(UnitNames.code(point.unit))) has no Datastream: \(advice)"
   }
 
   private func group(
@@ -151,6 +153,7 @@ extension Row {
     switch body {
     case .reading(let value): value != nil
     case .window(let summary): summary.count > 0
+    case .alarm: true
     }
   }
 }

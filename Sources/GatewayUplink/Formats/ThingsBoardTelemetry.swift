@@ -5,12 +5,13 @@ package import GatewayCore
 /// devices, and costs a request for each device in it, however their rows alternate.
 ///
 /// A reading is `NAME`, a window `NAME_mean`, `NAME_min` …; each row has `NAME_quality`, and `NAME_reason` where that is not
-/// good. ThingsBoard keeps one value of a key for each millisecond: what comes again changes nothing.
+/// good; an alarm of the name A is `NAME_alarm_A`, true while it is raised, and `NAME_alarm_A_value`. ThingsBoard keeps one value of a key for each millisecond: what comes again changes nothing.
 package final class ThingsBoardTelemetry: BatchFormat {
   private let config: ThingsBoardConfig
   package var stream = StreamID(bits: 0)
   private var points: [PointText] = []
   private var longestPoint = 0
+  private var longestExtras = 0
   /// Which rows of the draft are whose, in their order.
   private var pieces: [Piece] = []
   private var sorted = ByteBuffer(capacity: 64)
@@ -30,16 +31,19 @@ package final class ThingsBoardTelemetry: BatchFormat {
 
   package init(_ config: ThingsBoardConfig) { self.config = config }
 
-  package var longestRow: Int { 480 + 32 * (longestPoint + 8) + WindowSummary.longestExtras }
+  package var longestRow: Int { 528 + 14 * (longestPoint + 8) + longestExtras }
 
   package func use(_ catalogue: Catalogue) {
     points = catalogue.points.map { point in
       let name = SplitName(point.name)
       return PointText(
         device: config.hasDevices ? name.device : "",
-        key: Self.escaped(config.hasDevices ? name.point : point.name), functions: point.functions)
+        key: Self.escaped(
+          (config.hasDevices ? name.point : point.name) + (point.alarm.map { "_alarm_\($0)" } ?? "")),
+        functions: point.functions)
     }
     longestPoint = points.map(\.key.utf8.count).max() ?? 0
+    longestExtras = WindowSummary.longestExtras(of: catalogue.points, key: longestPoint)
   }
 
   private static func escaped(_ text: String) -> String {
@@ -66,8 +70,13 @@ package final class ThingsBoardTelemetry: BatchFormat {
       if let value { append(point.key, nil, value, to: &buffer) }
     case .window(let summary):
       append(summary, point, to: &buffer)
+    case .alarm(let event):
+      appendKey(point.key, nil, to: &buffer)
+      buffer.append(event.isRaised ? "true," : "false,")
+      if let value = event.value { append(point.key, StatisticKey(word: "value"), value, to: &buffer) }
     }
     append(row.quality, row.reason, point.key, to: &buffer)
+    appendTimeQuality(of: row, point.key, to: &buffer)
     buffer.append("}}")
     if let last = pieces.last, last.device == point.device {
       pieces[pieces.count - 1].bytes = last.bytes.lowerBound..<buffer.count
@@ -111,6 +120,19 @@ package final class ThingsBoardTelemetry: BatchFormat {
     buffer.append("\"")
     buffer.append(reason.word)
     buffer.append("\"")
+  }
+
+  private func appendTimeQuality(of row: Row, _ key: String, to buffer: inout ByteBuffer) {
+    guard row.timeQuality != .synced else { return }
+    buffer.append(",")
+    appendKey(key, StatisticKey(word: "timeQuality"), to: &buffer)
+    buffer.append("\"")
+    buffer.append(row.timeQuality.word)
+    buffer.append("\"")
+    guard let error = row.timeError else { return }
+    buffer.append(",")
+    appendKey(key, StatisticKey(word: "timeError"), to: &buffer)
+    JSONWriter.append(double: error.seconds, to: &buffer)
   }
 
   private func appendKey(_ key: String, _ statistic: StatisticKey?, to buffer: inout ByteBuffer) {

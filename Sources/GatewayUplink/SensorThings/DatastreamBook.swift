@@ -22,9 +22,10 @@ package struct DatastreamBook: Equatable, Sendable {
     self.datastreams = datastreams
   }
 
-  /// Values in another unit are another Datastream's. Names have no blanks.
+  /// Values in another unit are another Datastream's; an alarm has one of its own, without a unit. Names have no
+  /// blanks.
   package static func key(of point: PointDescription) -> String {
-    "\(point.name) \(UnitNames.code(point.unit))"
+    "\(point.datastreamName) \(UnitNames.code(point.datastreamUnit))"
   }
 
   private static let limit = 4 << 20
@@ -124,4 +125,11 @@ package enum ThingsPath {
     }
     return result
   }
+}
+
+extension PointDescription {
+  /// `device.point`, of an alarm `device.point.alarm`.
+  package var datastreamName: String { alarm.map { "\(name).\($0)" } ?? name }
+  /// What is observed of an alarm is whether it is raised.
+  package var datastreamUnit: String? { alarm == nil ? unit : nil }
 }

@@ -2,8 +2,8 @@ internal import GatewayCore
 
 /// One row of a data array: `[phenomenonTime, resultTime, result, resultQuality?, parameters]`.
 struct ObservationText {
-  /// Bytes of a row, at most.
-  static let longest = 800 + WindowSummary.longestExtras
+  /// Bytes of a row, at most, beside extras.
+  static let longest = 848
 
   let options: SensorThingsOptions
 
@@ -35,6 +35,7 @@ struct ObservationText {
       } else {
         buffer.append("null")
       }
+    case .alarm(let event): buffer.append(event.isRaised ? "true" : "false")
     }
     if row.quality != .good { Self.append(row.quality, row.reason, to: &buffer) }
     buffer.append(",{\"recordId\":\"")
@@ -47,7 +48,20 @@ struct ObservationText {
       buffer.append(row.timeQuality.word)
       buffer.append("\"")
     }
+    if let error = row.timeError {
+      buffer.append(",\"timeError\":")
+      JSONWriter.append(double: error.seconds, to: &buffer)
+    }
     if case .window(let summary) = row.body { Self.append(summary, point.functions, main, to: &buffer) }
+    if case .alarm(let event) = row.body {
+      buffer.append(",\"state\":\"")
+      buffer.append(event.word)
+      buffer.append("\"")
+      if let value = event.value {
+        buffer.append(",\"value\":")
+        JSONWriter.append(value: value, to: &buffer)
+      }
+    }
     buffer.append("}]")
   }
 

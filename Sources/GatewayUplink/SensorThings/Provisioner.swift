@@ -35,7 +35,7 @@ package struct Provisioner {
       missing[DatastreamBook.key(of: point)] = point
     }
     for (_, point) in missing.sorted(by: { $0.key < $1.key }) {
-      let (device, quantity) = ThingsDocuments.parts(of: point.name)
+      let (device, quantity) = ThingsDocuments.parts(of: point.datastreamName)
       let sensor = try ensure("/Sensors", documents.sensor(device))
       let property = try ensure("/ObservedProperties", documents.property(quantity))
       try create(
@@ -45,7 +45,8 @@ package struct Provisioner {
     var wanted: [String: ThingsID] = [:]
     for point in points {
       guard let id = known[DatastreamBook.key(of: point)] else {
-        throw PlatformClient.Trouble("\(url) does not show the Datastream of \"\(point.name)\" that it took")
+        throw PlatformClient.Trouble(
+          "\(url) does not show the Datastream of \"\(point.datastreamName)\" that it took")
       }
       wanted[DatastreamBook.key(of: point)] = id
     }

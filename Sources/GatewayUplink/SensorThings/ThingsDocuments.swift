@@ -51,15 +51,16 @@ struct ThingsDocuments {
   func datastream(
     _ point: PointDescription, thing: ThingsID, sensor: ThingsID, property: ThingsID
   ) -> JSONValue {
-    let unit = UnitNames.of(point.unit)
+    let unit = UnitNames.of(point.datastreamUnit)
+    let kind = point.kind == .alarm ? "OM_TruthObservation" : "OM_Measurement"
     return .object([
-      "name": .string(point.name), "description": .string("\(point.name) of \(gateway)"),
-      "observationType": .string("http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"),
+      "name": .string(point.datastreamName), "description": .string("\(point.datastreamName) of \(gateway)"),
+      "observationType": .string("http://www.opengis.net/def/observationType/OGC-OM/2.0/\(kind)"),
       "unitOfMeasurement": .object([
         "name": .string(unit.name), "symbol": .string(unit.symbol), "definition": .string(unit.definition),
       ]),
       "properties": .object([
-        "gateway": .string(gateway), "unit": .string(UnitNames.code(point.unit)),
+        "gateway": .string(gateway), "unit": .string(UnitNames.code(point.datastreamUnit)),
       ]),
       "Thing": link(thing), "Sensor": link(sensor), "ObservedProperty": link(property),
     ])

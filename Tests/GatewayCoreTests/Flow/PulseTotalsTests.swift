@@ -16,7 +16,7 @@ import Testing
     var buffer = ByteBuffer()
     let books = PipelineState.Books(acquired: 7, ringDropped: 1)
     PipelineStateEncoder.append(books: books, checkpoint: [], to: &buffer)
-    PipelineStateEncoder.append(totals: totals, books, to: &buffer)
+    PipelineStateEncoder.append(PipelineStateEncoder.Rest(totals: totals), books, to: &buffer)
     return buffer.copyBytes()
   }
 
@@ -47,7 +47,8 @@ import Testing
     journal.append(Reading(point: 1, at: moment, value: .signed(3)))
     var buffer = ByteBuffer()
     PipelineStateEncoder.append(books: PipelineState.Books(), journal: journal, to: &buffer)
-    PipelineStateEncoder.append(totals: [(0, 9)], PipelineState.Books(), to: &buffer)
+    PipelineStateEncoder.append(
+      PipelineStateEncoder.Rest(totals: [(0, 9)]), PipelineState.Books(), to: &buffer)
     replay.apply(commit(buffer.copyBytes(), catalogue), catalogue: catalogue)
     #expect(replay.state.totals == [PipelineState.PulseTotal(point: catalogue.points[0], pulses: 9)])
     #expect(replay.state.windows.map(\.window.base.count) == [1])

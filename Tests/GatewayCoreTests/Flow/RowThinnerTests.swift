@@ -87,6 +87,7 @@ import Testing
       case .window(let window):
         bad += window.bad
         if window.count > 0 { add(window.last, count: window.count, window.sum, window.min, window.max) }
+      case .alarm: break
       }
     }
 
