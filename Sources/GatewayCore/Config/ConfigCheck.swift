@@ -6,11 +6,13 @@ package struct ConfigCheck {
   let log: ProblemLog
   let profiles: Profiles
   let entities: EntityDesk
+  let formulas: FormulaDesk
 
   private init(profiles: Profiles) {
     log = ProblemLog()
     self.profiles = profiles
     entities = EntityDesk(log)
+    formulas = FormulaDesk(log)
   }
 
   /// `file` is only repeated in the problems. `profiles` are those that `root` asks for.

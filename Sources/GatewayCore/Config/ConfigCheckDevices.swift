@@ -6,7 +6,7 @@ extension ConfigCheck {
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let profiles = ProfileCheck(profiles: profiles, log: log)
-    let devices = nodes.map { node in
+    var devices = nodes.map { node in
       let (whole, profile) = profiles.device(node)
       var keys = MappingReader(whole, "a device", log)
       let name = keys.requireName()
@@ -14,6 +14,7 @@ extension ConfigCheck {
       return device(&keys, name.name, profile, buses, defaults)
     }
     reportRepeated(names, "the devices")
+    formulas.finish(&devices)
     checkCount(of: devices, nodes)
     TreatmentCheck(log: log).checkAlarms(of: devices, nodes)
     reportMixedTalk(devices, nodes)
@@ -35,7 +36,7 @@ extension ConfigCheck {
   private func reportMixedTalk(_ devices: [DeviceConfig], _ nodes: [ConfigNode]) {
     var first: [String: (name: String, isAsked: Bool)] = [:]
     for (device, node) in zip(devices, nodes) {
-      guard device.frame != nil, let field = device.points.first?.field else { continue }
+      guard device.frame != nil, let field = device.points.lazy.compactMap(\.field).first else { continue }
       let isAsked = !field.request.isEmpty
       guard let other = first[device.bus] else {
         first[device.bus] = (device.name, isAsked)
@@ -63,7 +64,8 @@ extension ConfigCheck {
     // `ProfileCheck` has read both. What a profile that was not found would have brought is not missed.
     let isUnknown = keys.take("profile") != nil && profile == nil
     _ = keys.take("only")
-    let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown) : nil
+    let isRead = keys.node["points"]?.elements?.contains { $0["formula"] == nil } ?? true
+    let frame = kind == .field ? self.frame(&keys, isNeeded: !isUnknown && isRead) : nil
     device.frame = frame?.config
     let entity = entities.entity(keys.mapping("entity"), of: name)
     let sampling = defaults.overridden(by: &keys)
@@ -136,7 +138,7 @@ extension ConfigCheck {
     _ keys: inout MappingReader, _ name: String, _ kind: PlaceKind, _ frame: FrameCheck.Checked?,
     _ sampling: Sampling, _ checkAttribute: (ConfigNode?, PointConfig) -> Void
   ) -> PointConfig {
-    let place = place(&keys, kind, frame)
+    let place = keys.take("formula").map { computed($0, &keys) } ?? place(&keys, kind, frame)
     let unit = keys.optional("unit", Self.unitCode)
     let kind = keys.optional("kind", Self.kind) ?? Self.usualKind(of: place)
     let sampling = sampling.overridden(by: &keys)
@@ -147,7 +149,7 @@ extension ConfigCheck {
     point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
     point.functions = sampling.fitting(
       point.kind, &keys, isPrivate: point.treatment.publishesOnlyAggregates)
-    point.treatment.quantum = Self.quantum(of: place)
+    point.treatment.quantum = point.quantum
     if !point.functions.isDisjoint(with: [.increase, .rate]), point.treatment.counter == nil {
       point.treatment.counter = CounterConfig()
     }
@@ -156,23 +158,21 @@ extension ConfigCheck {
     return point
   }
 
-  private static func quantum(of place: PointPlace) -> Double? {
-    let scale: LinearScale =
-      switch place {
-      case .register(let place): place.layout.scale
-      case .line(let line): line.scale
-      case .field(let field): field.scale
-      }
-    return scale.isIdentity || scale.scale == 0 ? nil : scale.scale
-  }
-
   /// What a point has only one sensible reading as, where the file says nothing.
   private static func usualKind(of place: PointPlace) -> PointKind {
     switch place {
     case .register: .gauge
     case .line(let line): line.mode == .pulse ? .counter : .state
     case .field(let field): field.words.isEmpty ? .gauge : .state
+    case .formula: .gauge
     }
+  }
+
+  private func computed(_ node: ConfigNode, _ keys: inout MappingReader) -> PointPlace {
+    for key in ["at", "line", "field", "byte", "every"] {
+      keys.refuse(key, "\(quoted(key)) is for points that are read; this one is computed by its \"formula\"")
+    }
+    return formulas.place(node)
   }
 
   private func place(

@@ -174,6 +174,8 @@ package enum PointPlace: Equatable, Sendable {
   case register(RegisterPlace)
   case line(GPIOLine)
   case field(FrameField)
+  /// It is computed from other points.
+  case formula(Formula)
 }
 
 /// Registers or bits of a Modbus device and what they mean.
@@ -237,6 +239,11 @@ package struct PointConfig: Equatable, Sendable {
   /// nil where the point is not a GPIO line.
   package var line: GPIOLine? {
     if case .line(let line) = place { line } else { nil }
+  }
+
+  /// nil where the point is not computed.
+  package var formula: Formula? {
+    if case .formula(let formula) = place { formula } else { nil }
   }
 
   /// nil where the point is not in a frame.

@@ -35,7 +35,7 @@ struct ProfileCheck {
   /// Those that a profile's points may have too.
   private static let samplingKeys = ["every", "window", "functions"]
   /// One of them says where a point is.
-  private static let placeKeys = ["at", "field", "byte"]
+  private static let placeKeys = ["at", "field", "byte", "formula"]
 
   /// The device as its profile completes it, and that profile; the device alone where it has none.
   func device(_ node: ConfigNode) -> (ConfigNode, Use?) {

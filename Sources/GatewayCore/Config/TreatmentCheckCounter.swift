@@ -106,9 +106,9 @@ extension PointConfig {
   /// What the point's counts are whole multiples of, for `CounterState`; nil where that is not known, and for whole
   /// numbers.
   package var quantum: Double? {
-    guard let layout = register?.layout, ![.float32, .float64].contains(layout.type) else { return nil }
-    let scale = layout.scale
-    guard !scale.isIdentity else { return nil }
+    // What floats and decimals of a text are multiples of is not known.
+    let layout = register.map(\.layout).flatMap { [.float32, .float64].contains($0.type) ? nil : $0 }
+    guard let scale = layout?.scale ?? line?.scale, !scale.isIdentity else { return nil }
     // A tenth, which is no double, is one divided by ten, which is.
     return scale.denominator > 0 ? 1 / Double(scale.denominator) : abs(scale.scale)
   }

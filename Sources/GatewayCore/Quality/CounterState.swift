@@ -53,7 +53,7 @@ package struct CounterState: BitwiseCopyable, Sendable {
       count = now
     } else if self.quantum != quantum {
       // Another scale than before: what was counted counts, what came since is not known.
-      base = Self.whole(.double(Double(count + base) * self.quantum), quantum) - now
+      base = Self.whole(.double((count + base).asDouble * self.quantum), quantum) - now
       (count, idle) = (now, 0)
       result.find(.uncertain, .counterGap)
     } else {
@@ -81,23 +81,24 @@ package struct CounterState: BitwiseCopyable, Sendable {
     to now: Int128, _ elapsed: Int64?, _ config: CounterConfig
   ) -> (increment: Int128, doubt: QualityReason) {
     let ahead = now - count
+    let most = most(in: elapsed, config)
+    let isGap =
+      if let elapsed, let modulus = config.modulus, let rate = config.maximumRate {
+        Double(elapsed) * rate > modulus * 1e6
+      } else { false }
+    if ahead >= 0 {
+      if isGap { return (ahead, .counterGap) }
+      return ahead.asDouble <= most ?? .infinity ? (ahead, .none) : (0, .meterReplaced)
+    }
     let modulus = config.modulus.map { Self.whole(.double($0), quantum) }
     let around = modulus.map { ahead + $0 } ?? 0
-    if let elapsed, let whole = config.modulus, let rate = config.maximumRate,
-      Double(elapsed) / 1e6 > whole / rate, ahead >= 0 || around > 0
-    {
-      return (ahead >= 0 ? ahead : around, .counterGap)
-    }
-    let most = most(in: elapsed, config)
-    if ahead >= 0 {
-      return Double(ahead) <= most ?? .infinity ? (ahead, .none) : (0, .meterReplaced)
-    }
-    if let modulus, around > 0, Double(around) <= most ?? Double(modulus) / 2 {
+    if isGap, around > 0 { return (around, .counterGap) }
+    if let modulus, around > 0, around.asDouble <= most ?? modulus.asDouble / 2 {
       // Behind a pause of unknown length it may have been more than one turn, or a reset.
       return (around, elapsed == nil ? .counterGap : .none)
     }
     // It has counted from 0, unless it has more than a reset explains.
-    guard Double(now) <= most ?? Double(count / 2) else {
+    guard now.asDouble <= most ?? count.asDouble / 2 else {
       return (0, most == nil ? .counterReset : .meterReplaced)
     }
     return (max(now, 0), .counterReset)
@@ -129,14 +130,26 @@ package struct CounterState: BitwiseCopyable, Sendable {
   private func total(as value: Value) -> Value {
     let total = count + base
     switch value {
-    case .unsigned where quantum == 1: if let whole = UInt64(exactly: total) { return .unsigned(whole) }
-    case .signed where quantum == 1: if let whole = Int64(exactly: total) { return .signed(whole) }
+    case .unsigned where quantum == 1:
+      let low = UInt64(truncatingIfNeeded: total)
+      if Int128(low) == total { return .unsigned(low) }
+    case .signed where quantum == 1:
+      let low = Int64(truncatingIfNeeded: total)
+      if Int128(low) == total { return .signed(low) }
     default: break
     }
-    let number = Int64(exactly: total).map { Double($0) } ?? Double(total)
+    let number = total.asDouble
     // Of 0.01, which is no double, the hundred is one: the total is rounded once only.
     let inverse = (1 / quantum).rounded()
     return .double(inverse >= 1 && 1 / inverse == quantum ? number / inverse : number * quantum)
+  }
+}
+
+extension Int128 {
+  /// The conversion of the library takes a hundred nanoseconds.
+  fileprivate var asDouble: Double {
+    let low = Int64(truncatingIfNeeded: self)
+    return Int128(low) == self ? Double(low) : Double(self)
   }
 }
 

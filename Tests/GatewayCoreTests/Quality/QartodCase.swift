@@ -111,8 +111,8 @@ struct QartodCase {
   /// Where the two are meant to differ; there ioos_qc
   /// - judges attenuation by what there is, before a whole period has been seen,
   /// - gives up on the range over a period of which a reading is missing,
-  /// - has a reading flat that is the only one left of its time, and one for a duration of which a part of a step of the
-  ///   series is not seen yet.
+  /// - has a reading flat that is the only one left of its time, and one for a duration of which the beginning is not seen:
+  ///   a part of a step of the series, or readings that are missing before the first.
   private func isUndefined(_ index: Int, _ first: Int64) -> Bool {
     let age = times[index] - first
     if let test = tests.attenuation {
@@ -120,7 +120,7 @@ struct QartodCase {
     }
     guard let flat = tests.flat?.times, let suspect = flat.suspect, let bad = flat.bad else { return false }
     let step = times[1] - times[0]
-    if age < bad / 1_000_000, bad / 1_000_000 % step != 0 { return true }
+    if age < bad / 1_000_000, bad / 1_000_000 % step != 0 || first != times[0] { return true }
     return !(0..<index).contains {
       values[$0] != nil && times[$0] >= times[index] - suspect / 1_000_000
     }
