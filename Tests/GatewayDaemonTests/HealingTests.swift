@@ -246,6 +246,43 @@ struct HealingTests {
   }
 
   @Test(
+    "fault 17: a window that was open when the power went has its own boot's time, and no reading of the next boot, though both began in 1970",
+    .timeLimit(.minutes(5)))
+  func aWindowOfTwoBoots() throws {
+    let site = try Site(
+      """
+      {name: ms, at: holding 0, type: uint32, window: 60s, functions: [min, max, count]}, \
+      {name: raw, at: holding 0, type: uint32, window: raw}
+      """)
+    let (cabinet, machine) = (site.cabinet, site.machine)
+    try cabinet.platform.goDown()
+    try cabinet.startAndWait()
+    try site.waitForRows(20)
+    cabinet.killHard()
+    let off = Double(SystemClock.time.microseconds - site.start.microseconds) / 1000
+    usleep(400_000)
+    try machine.switchOn()
+    let on = Double(SystemClock.time.microseconds - site.start.microseconds) / 1000
+    try cabinet.startAndWait()
+    try site.waitForRows(20)
+    machine.synchronize()
+    try cabinet.platform.comeUp()
+    try cabinet.wait("the second window") {
+      try site.delivered.count { $0["point"]?.string == "d.ms" } == 2
+    }
+    let windows = try site.delivered.filter { $0["point"]?.string == "d.ms" }
+    #expect(windows.allSatisfy { $0["count"]?.integer ?? 0 > 0 })
+    // By the values, which are at most 10 ms old when they are read.
+    #expect(windows[0]["max"]?.double ?? .infinity <= off)
+    #expect(windows[1]["min"]?.double ?? 0 >= on - 20 - site.doubt.seconds * 1000)
+    #expect(windows[0]["partial"]?.bool == true)
+    #expect(windows[0]["timeQuality"]?.string == "estimated")
+    #expect(windows[1]["timeQuality"] == nil)
+    #expect(windows[0]["time"]?.timestamp ?? site.start < windows[1]["time"]?.timestamp ?? site.start)
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test(
     "fault 19: a leap second after the time was learnt: what was read before it keeps its right time, and nothing is lost",
     .timeLimit(.minutes(5)))
   func aLeapSecond() throws {
