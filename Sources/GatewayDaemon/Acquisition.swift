@@ -50,7 +50,8 @@ final class Acquisition: Sendable {
     self.buses = buses
     pulses = Self.pulses(of: config, totals)
     pipeline = Pipeline(
-      catalogue: catalogue, treatments: config.treatments, wake: wake, heartbeat: Heartbeat(name: "pipeline"))
+      catalogue: catalogue, treatments: config.treatments, derived: DerivedPoints(config), wake: wake,
+      heartbeat: Heartbeat(name: "pipeline"))
   }
 
   private static func pulses(of config: GatewayConfig, _ totals: PulseTotals) -> [Pipeline.PulsePoint] {

@@ -85,10 +85,14 @@ final class BootFile: Sendable {
         setAside()
       }
     }
-    let newest = disk.newestRows
     // A power cut leaves the file behind what was stored.
-    if let newest { earlier.see(newest.boot, at: newest.through) }
-    earlier.begin(boot, at: now, laterThan: newest?.known)
+    if let newest = disk.newestRows, newest.boot != BootID(high: 0, low: 0) {
+      earlier.begin(newest.boot, at: newest.through, laterThan: nil)
+      if let offset = newest.offset, earlier[newest.boot]?.offset == nil {
+        earlier.know(newest.boot, offset: offset, correction: 0)
+      }
+    }
+    earlier.begin(boot, at: now, laterThan: nil)
     boots.update { table in
       table.follow(earlier)
       return true

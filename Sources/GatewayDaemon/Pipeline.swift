@@ -46,6 +46,7 @@ final class Pipeline: Sendable {
   let wake: EventSignal
   let heartbeat: Heartbeat
   private let treatments: [PointTreatment]
+  private let derived: DerivedPoints
   private let stopping = Atomic<Bool>(false)
   private let leastInterval = Atomic<Int64>(0)
   private let books = Mutex(PipelineState.Books())
@@ -54,10 +55,11 @@ final class Pipeline: Sendable {
 
   /// `treatments`: of the catalogue's points, in their order.
   init(
-    catalogue: Catalogue, treatments: [PointTreatment] = [], wake: EventSignal, heartbeat: Heartbeat
+    catalogue: Catalogue, treatments: [PointTreatment] = [], derived: DerivedPoints = DerivedPoints(),
+    wake: EventSignal, heartbeat: Heartbeat
   ) {
     live = LiveTable(points: catalogue.points, treatments: treatments)
-    self.treatments = treatments
+    (self.treatments, self.derived) = (treatments, derived)
     self.wake = wake
     self.heartbeat = heartbeat
   }
@@ -68,7 +70,7 @@ final class Pipeline: Sendable {
   func start(_ setup: Setup, ports: [SourcePort], queue: CommitQueue) throws(SystemError) {
     books.withLock { $0 = setup.state.books }
     var started: WorkerThread? = try WorkerThread(name: "pipeline") { [self] in
-      var worker = PipelineWorker(setup: setup, treatments, ports: ports, queue: queue, live: live)
+      var worker = PipelineWorker(setup: setup, treatments, derived, ports: ports, queue: queue, live: live)
       while !stopping.load(ordering: .acquiring) {
         heartbeat.beat()
         wake.wait(timeout: worker.tick)
@@ -123,7 +125,8 @@ private struct PipelineWorker: ~Copyable {
   private var hasCommitted = false
 
   init(
-    setup: Pipeline.Setup, _ treatments: [PointTreatment], ports: [SourcePort], queue: CommitQueue,
+    setup: Pipeline.Setup, _ treatments: [PointTreatment], _ derived: DerivedPoints, ports: [SourcePort],
+    queue: CommitQueue,
     live: LiveTable
   ) {
     let now = SystemClock.moment
@@ -142,7 +145,8 @@ private struct PipelineWorker: ~Copyable {
     committedTotals = setup.pulses.map { stored[setup.catalogue.points[Int($0.point)].name] ?? 0 }
     boot = setup.boot
     stage = PointStage(
-      points: catalogue.points, treatments: treatments, state: setup.state, startedAt: now.time,
+      points: catalogue.points, treatments: treatments, derived: derived, state: setup.state,
+      startedAt: now.time,
       boot: setup.boot)
     nextCommit = now.boot.advanced(by: commitInterval)
     alarms = setup.alarms?.makeDesk()
@@ -163,7 +167,7 @@ private struct PipelineWorker: ~Copyable {
     // Whatever rows wait for: alarms do not wait for them.
     alarms?.turn(at: now, isDrained: isDrained)
     guard isDrained else { return }
-    stage.closeDue(at: now.time)
+    stage.closeDue(at: now)
     if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
       // A late turn does not shorten the next interval.
@@ -235,7 +239,7 @@ private struct PipelineWorker: ~Copyable {
   /// goes on from here.
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
-    stage.closeDue(at: now.time)
+    stage.closeDue(at: now)
     alarms?.turn(at: now, isDrained: true)
     commit(at: now.time)
     let points = catalogue.points

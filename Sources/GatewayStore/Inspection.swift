@@ -51,24 +51,22 @@ extension DurableStore {
 }
 
 extension DurableStore {
-  /// What the newest commit with rows says of the boot that it is of: `through`, the boot ran that long; `known`, it was
-  /// that late by a clock that was right. Rows speak for the time at which they began.
-  package var newestRows: (boot: BootID, through: BootTime, known: Timestamp?)? {
+  /// What the newest commit with rows says of the boot that it is of: `through`, the boot ran that long, as windows
+  /// speak for the time at which they began; `offset`, what time less boot time was under a clock that was right.
+  package var newestRows: (boot: BootID, through: BootTime, offset: Int64?)? {
     let last = storedThrough
     guard last > 0, case .commit(let commit) = read(at: last) else { return nil }
     return commit.payload.withUnsafeBytes { payload in
       var decoder = RowDecoder(payload, rowCount: commit.rowCount)
       var through = BootTime(microseconds: 0)
-      var known: Timestamp?
+      var offset: Int64?
       while let row = try? decoder.next() {
         var length = Duration.zero
         if case .window(let summary) = row.body { length = .seconds(Int64(summary.seconds)) }
         through = max(through, row.boot.advanced(by: .zero - length))
-        guard row.timeQuality == .synced else { continue }
-        let time = row.time.advanced(by: .zero - length)
-        known = max(known ?? time, time)
+        if row.timeQuality == .synced { offset = Moment(time: row.time, boot: row.boot).offset }
       }
-      return (commit.boot, through, known)
+      return (commit.boot, through, offset)
     }
   }
 

@@ -23,7 +23,8 @@ internal import GatewayCore
 ///                  8 u8 type (1 commit, 2 catalogue, 3 summary, 4 commit of a packed segment)
 ///                  9 u24 block within the slot  12 u32 length
 ///                 16 u64 segment id  24 u64 first seq  32 u64 stream
-///                 40 16 bytes boot  56 i64 time  64 u32 rows  68 u32 catalogue id
+///                 40 16 bytes boot (whose boot times the rows have; 0: none)  56 i64 time  64 u32 rows
+///                 68 u32 catalogue id
 ///                 72 payload, then zeros to the next block
 ///
 /// A record carries its segment's id and its stream, so that a slot whose header is destroyed can be rebuilt,

@@ -23,6 +23,9 @@ extension DurableStore {
   /// Bytes: while it is made, its rows take some fifteen times as much memory.
   private static let longest = 700 << 10
 
+  /// Rows of several boots have nobody's boot times, and right times.
+  private static let noBoot = BootID(high: 0, low: 0)
+
   /// Which rows have to go when capacity runs out, from the next segment on. Waits for no medium.
   package func evict(by policy: EvictionPolicy) { shared.withLock { $0.eviction = policy } }
 
@@ -140,7 +143,7 @@ extension DurableStore {
       let summary = NewCommit(
         payload: payload, firstSeq: storedThrough + 1, rowCount: result.rows.count,
         catalogue: result.catalogue,
-        time: time, boot: clock ?? boot, supersedes: rows)
+        time: time, boot: clock ?? Self.noBoot, supersedes: rows)
       guard payload.count <= maximumPayload, let slot = writer.slot,
         fits(payload: payload.count, result.catalogue)
       else { return false }

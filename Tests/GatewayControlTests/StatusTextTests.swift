@@ -117,6 +117,25 @@ import Testing
         """)
   }
 
+  @Test("fault 18: for an hour the status says that the clock was set, which way and by how much")
+  func aStepOfTheClock() throws {
+    var snapshot = StatusSnapshot.calm
+    func remark(_ seconds: Double, minutesAgo: Int64) throws -> Bool {
+      snapshot.clockChanges = StatusSnapshot.ClockChanges(
+        steps: 1, lastStep: seconds, lastStepAt: snapshot.now.advanced(by: .seconds(-60 * minutesAgo)))
+      let read = try #require(
+        StatusSnapshot(json: JSONValue(parsing: snapshot.json), now: snapshot.now))
+      #expect(read == snapshot)
+      let direction = seconds < 0 ? "back" : "forward"
+      return StatusText.of(read, Self.wide)
+        .contains("! the clock was set \(direction) by 1h00, \(minutesAgo)m ago")
+    }
+    #expect(try remark(-3600, minutesAgo: 5))
+    #expect(try remark(3600, minutesAgo: 59))
+    #expect(try !remark(3600, minutesAgo: 60))
+    #expect(try !remark(3600, minutesAgo: -1))
+  }
+
   @Test func aWideTerminalShowsWholeNames() {
     #expect(
       StatusText.of(.troubled, Self.wide) == """

@@ -52,6 +52,7 @@ import Testing
     #""window":60,"sum":2.5,"stddev":0.5,"quality":"good""#,
     #""alarm":"open","state":"raised","value":1,"quality":"good""#,
     #""alarm":"stale","state":"cleared","quality":"good","timeQuality":"unsynced""#,
+    #""value":1,"quality":"good","timeQuality":"estimated","timeError":12.5"#,
   ])
   func everyKindOfReadingIsTaken(_ rest: String) { #expect(isBatch(batch(Self.raw + rest))) }
 
@@ -67,6 +68,9 @@ import Testing
     #""value":1,"quality":"good","timeQuality":"synced""#, #""value":1,"mean":1,"quality":"good""#,
     #""window":60,"value":1,"quality":"good""#, #""window":0,"mean":1,"quality":"good""#,
     #""window":60,"count":1.5,"quality":"good""#, #""window":60,"partial":false,"quality":"good""#,
+    #""value":1,"quality":"good","timeQuality":"estimated""#, #""value":1,"quality":"good","timeError":1"#,
+    #""value":1,"quality":"good","timeQuality":"unsynced","timeError":1"#,
+    #""value":1,"quality":"good","timeQuality":"estimated","timeError":"1""#,
     #""value":1,"quality":"good","unit":"""#, #""value":1,"quality":"good","#, #""value":1 "quality":"good""#,
   ])
   func aReadingThatBreaksTheContractIsRefused(_ rest: String) { #expect(!isBatch(batch(Self.raw + rest))) }

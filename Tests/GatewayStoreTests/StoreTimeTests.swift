@@ -165,6 +165,9 @@ import Testing
       $0.row.timeQuality == .synced && $0.row.time.microseconds < Self.start + Self.day
     }
     #expect(Self.readings(first) == 2000)
+    // Their boot times are not taken for this boot's.
+    #expect(
+      first.allSatisfy { if case .window = $0.row.body { $0.boot == BootID(high: 0, low: 0) } else { true } })
     #expect(first.allSatisfy { $0.row.time.microseconds >= Self.start })
   }
 
@@ -205,6 +208,8 @@ import Testing
     #expect(store.latestKnownTime?.microseconds == Self.start)
     #expect(store.newestRows?.boot == bootA)
     #expect(store.newestRows?.through.microseconds == 90_000_000)
-    #expect(store.newestRows?.known == nil)
+    #expect(store.newestRows?.offset == nil)
+    try Self.append(1, boot: &boot, offset: Self.start, .synced, to: store)
+    #expect(store.newestRows?.offset == Self.start)
   }
 }

@@ -187,6 +187,17 @@ import Testing
     #expect(text.contains(#""windDirection":{"type":"Property","value":-90,"#))
   }
 
+  @Test("an estimated time says its bound")
+  func anEstimatedTimeSaysItsBound() {
+    var estimated = row(0, 0, .double(3), time: .estimated)
+    estimated.timeError = .milliseconds(12_500)
+    #expect(desk.append(estimated, 1) == .written)
+    let beside =
+      #""timeQuality":{"type":"Property","value":"estimated"},"#
+      + #""timeError":{"type":"Property","value":12.5,"unitCode":"SEC"}}"#
+    #expect(desk.finish(1...1).text.contains(beside))
+  }
+
   @Test func aPointWhoseUnitWasAnotherIsNotSentAsIfItFitted() {
     let other = Desk()
     var points = Self.points

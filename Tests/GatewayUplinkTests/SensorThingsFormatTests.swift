@@ -60,6 +60,14 @@ import Testing
     return (buffer.withBytes { String(decoding: $0[request.start...], as: UTF8.self) }, request)
   }
 
+  @Test("an estimated time says its bound")
+  func anEstimatedTimeSaysItsBound() throws {
+    var estimated = row(0, .reading(.double(21.5)), .good, .none, .estimated)
+    estimated.timeError = .milliseconds(12_500)
+    let parameters = #""recordId":"6b22b4c8d7155218-1","timeQuality":"estimated","timeError":12.5}]"#
+    #expect(request(try format(), [estimated]).0.contains(parameters))
+  }
+
   @Test func rowsAreGroupedByDatastreamAndQuality() throws {
     let rows = [
       row(0, .reading(.double(21.5))), row(1, .window(summary()), second: 60),

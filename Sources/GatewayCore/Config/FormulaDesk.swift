@@ -25,6 +25,9 @@ final class FormulaDesk {
       let unit = unit(of: parsed, draft.node) { name in
         directory[name].flatMap { devices[$0.device].points[$0.point].unit }
       }
+      checkPrivacy(of: draft, parsed.formula.inputs) { name in
+        directory[name].map { devices[$0.device].points[$0.point].treatment.publishesOnlyAggregates } ?? false
+      }
       devices[draft.device].points[draft.point].place = .formula(parsed.formula)
       if devices[draft.device].points[draft.point].unit == nil {
         devices[draft.device].points[draft.point].unit = unit
@@ -40,7 +43,8 @@ final class FormulaDesk {
         let node = nodes[drafts.count]
         drafts.append(
           Draft(
-            name: "\(config.name).\(one.name)", device: device, point: point, node: node,
+            isPrivate: one.treatment.publishesOnlyAggregates, name: "\(config.name).\(one.name)",
+            device: device, point: point, node: node,
             parsed: parse(node, config.name, directory)))
       }
     }
@@ -59,7 +63,16 @@ final class FormulaDesk {
     }
   }
 
+  /// What is kept back does not leave as something else.
+  private func checkPrivacy(of draft: Draft, _ inputs: [String], _ isPrivate: (String) -> Bool) {
+    guard !draft.isPrivate, let name = inputs.first(where: isPrivate) else { return }
+    log.add(
+      draft.node,
+      "\(name) publishes only aggregates; what is computed from it needs \"publish: aggregate\" too")
+  }
+
   private struct Draft {
+    var isPrivate: Bool
     var name: String
     var device: Int
     var point: Int

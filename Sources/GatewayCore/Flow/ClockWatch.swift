@@ -47,12 +47,13 @@ package struct ClockWatch: Equatable, Sendable {
     }
   }
 
-  /// What counts as a step, microseconds: slewing makes less between two looks.
-  package static let leastStep: Int64 = 1_000_000
+  /// What counts as a step, microseconds: slewing makes less between two looks, and a leap second is one, however the
+  /// clocks were read.
+  package static let leastStep: Int64 = 900_000
   /// Sleep that is worth a line.
   private static let leastSleep: Int64 = 1_000_000
-  /// Around the second of a leap second.
-  private static let leapTolerance: Int64 = 100_000
+  /// How far a leap second moves the clock, microseconds.
+  private static let leapSecond: ClosedRange<Int64> = 900_000...1_100_000
 
   private var last: ClockLook
   package private(set) var steps: UInt64 = 0
@@ -99,7 +100,7 @@ package struct ClockWatch: Equatable, Sendable {
       correction = look.pending
       events.append(.synchronized)
     } else if look.isLeap, last.isSynchronized,
-      Self.leastStep - Self.leapTolerance...Self.leastStep + Self.leapTolerance ~= Int64(change.magnitude)
+      Self.leapSecond ~= Int64(change.magnitude)
     {
       correction &-= change
     }

@@ -9,6 +9,7 @@ package struct PointStage: ~Copyable, Sendable {
   private struct Plan {
     var treatment: PointTreatment
     var isWindowed: Bool
+    var isDerived: Bool
     var counter = -1
     var tests = -1
     var report = -1
@@ -19,6 +20,9 @@ package struct PointStage: ~Copyable, Sendable {
   private var qualities: [QualityState] = []
   private var reports: [ReportState] = []
   private var aggregator: WindowAggregator
+  private var derived: DerivedPoints
+  /// Derived readings that are not judged yet.
+  private var made: [Reading] = []
   /// Readings that were not worth sending.
   package private(set) var unchanged: UInt64 = 0
 
@@ -31,8 +35,8 @@ package struct PointStage: ~Copyable, Sendable {
 
   /// `boot`: the present one. Counters and windows of `state` go on where the point is still the same.
   package init(
-    points: [PointDescription], treatments: [PointTreatment], state: PipelineState, startedAt: Timestamp,
-    boot: BootID
+    points: [PointDescription], treatments: [PointTreatment] = [], derived: DerivedPoints = DerivedPoints(),
+    state: PipelineState = PipelineState(), startedAt: Timestamp, boot: BootID
   ) {
     let names = Dictionary(
       state.counters.map { ($0.point.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -41,7 +45,8 @@ package struct PointStage: ~Copyable, Sendable {
     _ = state.restore(into: &aggregator, points: points)
     for (place, point) in points.enumerated() {
       let treatment = place < treatments.count ? treatments[place] : PointTreatment()
-      var plan = Plan(treatment: treatment, isWindowed: point.window != .raw)
+      var plan = Plan(
+        treatment: treatment, isWindowed: point.window != .raw, isDerived: derived.makes(PointIndex(place)))
       if treatment.counter != nil {
         plan.counter = counters.count
         var counter = CounterState()
@@ -63,6 +68,7 @@ package struct PointStage: ~Copyable, Sendable {
       plans.append(plan)
     }
     self.plans = plans
+    self.derived = derived
     judged.reserveCapacity(2048)
     takeUp(state.waiting, names: points)
   }
@@ -110,6 +116,8 @@ package struct PointStage: ~Copyable, Sendable {
   private mutating func finish(_ reading: Reading) {
     judged.append(reading)
     let plan = plans[Int(reading.point)]
+    // Those that are made of derived ones come with them.
+    if !derived.isEmpty, !plan.isDerived { derive(from: reading) }
     if plan.isWindowed {
       if !plan.treatment.publishesOnlyAggregates { journal.append(reading) }
       aggregator.add(reading) { rows.append($0) }
@@ -123,8 +131,19 @@ package struct PointStage: ~Copyable, Sendable {
     rows.append(reading)
   }
 
+  private mutating func derive(from reading: Reading) {
+    var ready: [Reading] = []
+    swap(&ready, &made)
+    derived.add(reading) { ready.append($0) }
+    for reading in ready { judge(reading) }
+    ready.removeAll(keepingCapacity: true)
+    swap(&ready, &made)
+  }
+
   /// Closes the windows whose end is past.
-  package mutating func closeDue(at now: Timestamp) { aggregator.closeDue(at: now) { rows.append($0) } }
+  package mutating func closeDue(at now: Moment) {
+    aggregator.closeDue(at: now.time, boot: now.boot) { rows.append($0) }
+  }
 
   package mutating func forgetJudged() { judged.removeAll(keepingCapacity: true) }
 

@@ -53,6 +53,12 @@ package struct WindowAggregator: Sendable {
   private var startedAt: Timestamp
   /// No open window ends earlier.
   private var earliestEnd = Int64.max
+  /// time - boot of the latest reading, microseconds; nil before the first.
+  private var offset: Int64?
+  /// When windows were last looked at.
+  private var latest = Int64.min / 2
+  /// What the clock moves by at once is a step, microseconds.
+  private static let leastStep: UInt64 = 1_000_000
   /// Windows that gave no row, because they had fewer readings than `min-count`.
   package private(set) var suppressed: UInt64 = 0
 
@@ -93,9 +99,12 @@ package struct WindowAggregator: Sendable {
   package mutating func add(_ reading: Reading, _ emit: (Row) -> Void) {
     let place = Int(reading.point)
     let start = Self.start(of: reading.time.microseconds, length: plans[place].length)
+    noteClock(of: reading)
     if let current = open[place], current.start.microseconds != start {
       let isBack = start < current.start.microseconds
-      if isBack { open[place]!.isPartial = true }
+      if isBack || Self.isStep(from: current.offset, to: reading.moment.offset) {
+        open[place]!.isPartial = true
+      }
       close(place, emit)
       // The rest of a window that a step of the clock entered again is not the whole of it either.
       if isBack { begin(reading.point, start, isPartial: true) }
@@ -110,21 +119,42 @@ package struct WindowAggregator: Sendable {
     }
   }
 
+  /// Windows that begin behind a step lack what the clock left out, or entered again.
+  @inline(__always)
+  private mutating func noteClock(of reading: Reading) {
+    let before = offset ?? reading.moment.offset
+    offset = reading.moment.offset
+    if Self.isStep(from: before, to: reading.moment.offset) { startedAt = reading.time }
+  }
+
+  @inline(__always)
+  private static func isStep(from before: Int64, to now: Int64) -> Bool {
+    (now &- before).magnitude >= leastStep
+  }
+
   private mutating func begin(_ point: PointIndex, _ start: Int64, isPartial: Bool) {
     open[Int(point)] = Accumulator(
       point: point, start: Timestamp(microseconds: start), isPartial: isPartial)
     earliestEnd = Swift.min(earliestEnd, start + plans[Int(point)].length)
   }
 
-  /// Closes the windows whose end is `grace` past, in the order of their points.
-  package mutating func closeDue(at now: Timestamp, _ emit: (Row) -> Void) {
+  /// Closes the windows whose end is `grace` past, in the order of their points. `boot`: by it a step is seen before the
+  /// next reading comes.
+  package mutating func closeDue(at now: Timestamp, boot: BootTime? = nil, _ emit: (Row) -> Void) {
     let limit = now.microseconds - Self.grace.microseconds
-    guard earliestEnd <= limit else { return }
+    let isSetBack = now.microseconds < latest - Int64(Self.leastStep) - Self.grace.microseconds
+    latest = now.microseconds
+    guard earliestEnd <= limit || isSetBack else { return }
+    let offset = boot.map { Moment(time: now, boot: $0).offset }
     earliestEnd = .max
     for place in open.indices {
       guard let accumulator = open[place] else { continue }
       let end = accumulator.start.microseconds + plans[place].length
-      if end <= limit {
+      // The clock was set back to before it: its end may be ten years off.
+      let isAhead = accumulator.start.microseconds > now.microseconds + Self.grace.microseconds
+      let isCut = offset.map { Self.isStep(from: accumulator.offset, to: $0) } ?? false
+      if isAhead || isCut { open[place]!.isPartial = true }
+      if end <= limit || isAhead {
         close(place, emit)
       } else {
         earliestEnd = Swift.min(earliestEnd, end)
@@ -248,6 +278,12 @@ extension WindowAggregator {
     guard place < open.count, let accumulator = open[place],
       accumulator.start.microseconds + plans[place].length == row.time.microseconds
     else { return }
+    // A step back may have begun the same window anew in one commit. (That of a sliding one has more than its last pane.)
+    if plans[place].closed < 0, case .window(let summary) = row.body,
+      summary.count != accumulator.count || summary.bad != accumulator.bad
+    {
+      return
+    }
     close(place) { _ in }
   }
 }

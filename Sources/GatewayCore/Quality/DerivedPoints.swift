@@ -43,7 +43,12 @@ package struct DerivedPoints: Sendable {
     }
   }
 
+  /// None.
+  package init() {}
+
   package var isEmpty: Bool { derived.isEmpty }
+
+  package func makes(_ point: PointIndex) -> Bool { derived.contains { $0.point == point } }
 
   /// Gives out each derived point whose inputs have all been read since it was computed last, of which this reading is
   /// the last one, and behind it those that are derived from it. Each has the time of its latest input and the worst

@@ -91,4 +91,19 @@ import Testing
     #expect(watch.rightOffset == nil)
     #expect(!watch.isSynchronized)
   }
+
+  @Test(
+    "fault 18: nothing is too old by a clock that was set by much within the hour, or is not synchronised")
+  func agesWait() {
+    var watch = ClockWatch(look(boot: 0, offset: Self.start, isSynchronized: true))
+    #expect(watch.mayJudgeAges(at: BootTime(microseconds: 5)))
+    _ = watch.take(look(boot: 10, offset: Self.start + 2_000_000, isSynchronized: true))
+    #expect(watch.mayJudgeAges(at: BootTime(microseconds: 10)))
+    _ = watch.take(look(boot: 20, offset: Self.start + 10 * Self.year, isSynchronized: true))
+    #expect(!watch.mayJudgeAges(at: BootTime(microseconds: 20)))
+    #expect(!watch.mayJudgeAges(at: BootTime(microseconds: 3_599_000_000)))
+    #expect(watch.mayJudgeAges(at: BootTime(microseconds: 3_600_000_020)))
+    _ = watch.take(look(boot: 3_600_000_020, offset: Self.start + 10 * Self.year))
+    #expect(!watch.mayJudgeAges(at: BootTime(microseconds: 3_600_000_020)))
+  }
 }
