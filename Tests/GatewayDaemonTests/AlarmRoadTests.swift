@@ -18,6 +18,7 @@ import Testing
     var alarm: String
     var state: String
     var value: Double?
+    var time: String
 
     var says: String { "\(point) \(alarm) \(state)" }
   }
@@ -72,7 +73,7 @@ import Testing
     #expect(cabinet.field.write([door ? 1 : 0], at: 0, in: .coil, unit: 1))
   }
 
-  /// By their streams and numbers.
+  /// In the order in which they were raised and cleared.
   private func rows(_ cabinet: Cabinet) throws -> [AlarmRow] {
     try cabinet.platform.stats.streams.flatMap { stream in
       try cabinet.platform.rows(of: stream.stream).compactMap { row -> AlarmRow? in
@@ -81,9 +82,10 @@ import Testing
         return AlarmRow(
           stream: stream.stream, seq: row.seq, point: json["point"]?.string ?? "",
           alarm: json["alarm"]?.string ?? "", state: json["state"]?.string ?? "",
-          value: json["value"]?.double)
+          value: json["value"]?.double, time: json["time"]?.string ?? "")
       }
     }
+    .sorted { ($0.time, $0.seq) < ($1.time, $1.seq) }
   }
 
   private func wait(_ cabinet: Cabinet, for says: [String]) throws {
@@ -214,6 +216,10 @@ import Testing
         _ = try cabinet.stop()
       } else {
         cabinet.killHard()
+        // As after a start of the machine: the stores go on under other streams.
+        if Int.random(in: 0..<6, using: &dice) == 0 {
+          for suffix in ["stored", "alarms-stored"] { unlink("\(cabinet.socketPath).\(suffix)") }
+        }
       }
       if Int.random(in: 0..<4, using: &dice) == 0 {
         cabinet.platform.set(.closeAfter, for: FaultTerm(count: 2))
@@ -233,7 +239,6 @@ import Testing
       #expect(states == wanted, "seed \(seed): \(name) \(found)")
     }
     #expect(found.count > 2, "seed \(seed)")
-    #expect(Set(found.map(\.stream)).count == 1, "seed \(seed)")
     try expectBooksToBalance(cabinet)
     print(
       "\(Self.kills - clean) kills and \(clean) stops, seed \(seed): \(found.count) alarm rows,"
@@ -284,7 +289,9 @@ import Testing
       set(cabinet, door: round % 2 == 1)
       try cabinet.wait("alarm \(round)") { try rows(cabinet).count == round }
       let sent = cabinet.platform.stats.unique - before
-      #expect(books(cabinet).queued > 100_000)
+      let books = books(cabinet)
+      #expect(books.queued > 100_000)
+      #expect(books.stored == books.sum)
       #expect(sent < 20_000, "it went before what was queued")
     }
     #expect(try cabinet.control(["alarms"]).code == 1)
@@ -377,7 +384,6 @@ import Testing
     try cabinet.startAndWait()
     #expect(try cabinet.control(["alarms"]).code == 1)
     set(cabinet, door: false)
-    // Of two streams: what memory had and what the disk has.
     try cabinet.wait("the end of it") {
       try rows(cabinet).contains { $0.says == "io.door open cleared" }
     }

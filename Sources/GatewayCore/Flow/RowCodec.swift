@@ -13,9 +13,9 @@
 ///              standard deviation; with `extras` varint how many, and for each the place of its function's bit, for
 ///              durations the code byte and number of the state, and the code byte and number of its value
 /// Numbers: 0 none; 1 signed and 2 unsigned integer (varints); 3 a double that is whole (zigzag varint);
-/// 7 no number but an alarm's row: u8 flags (1: raised), then the code byte and number of its value;
 /// 4 a double m / 10^p, p in 1...4, m below 2^50 (varint of zigzag(m) · 4 + p - 1); 5 a double that is a
-/// float32; 6 a double. All fixed numbers are little-endian. A row costs 3 to 12 bytes.
+/// float32; 6 a double; 7 no number but an alarm: u8 flags (1: raised), the code byte and number of its value.
+/// All fixed numbers are little-endian. A row costs 3 to 12 bytes.
 package enum RowCodec {
   static let windowBit: UInt8 = 1 << 0
   static let sameTimeBit: UInt8 = 1 << 1
