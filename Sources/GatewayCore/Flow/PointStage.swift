@@ -153,6 +153,18 @@ package struct PointStage: ~Copyable, Sendable {
     return rows.takeBytes(reserving: capacity)
   }
 
+  /// The same without giving them up.
+  package mutating func forgetRows() {
+    journal.removeAll()
+    rows.removeAll()
+  }
+
+  /// Bytes that a point takes which has everything but percentiles.
+  package static var stateSize: Int {
+    MemoryLayout<CounterState>.stride + MemoryLayout<QualityState>.stride + MemoryLayout<ReportState>.stride
+      + MemoryLayout<WindowAggregator.Accumulator?>.stride + MemoryLayout<WindowAggregator.Extras>.stride
+  }
+
   // MARK: - What is kept over a restart
 
   package var panes: [WindowAggregator.Pane] { aggregator.openPanes }
