@@ -103,7 +103,7 @@ let package = Package(
         "GatewaySources", "GatewayStore", "GatewayControl", "GatewayGzip", "gatewayd", "gatewayctl",
         "gateway-sim",
       ],
-      exclude: ["pymodbus_device.py"]),
+      exclude: ["pymodbus_device.py", "windows_pandas.py"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -52,6 +52,28 @@ package enum ControlInterface {
       raised: int
     )
 
+    # location: it is told where the cabinet stands
+    type FlowDestination (name: string, address: string, format: string, location: bool)
+
+    # kind: readings, changes, windows or alarm; attribute: what the platform calls it, where that is not the point's
+    # name; window, slide: seconds, 0 without one; aggregateOnly: single readings never leave the memory
+    type Flow (
+      destination: string,
+      point: string,
+      unit: ?string,
+      kind: string,
+      attribute: ?string,
+      window: int,
+      slide: int,
+      functions: []string,
+      minCount: int,
+      aggregateOnly: bool,
+      alarm: ?string
+    )
+
+    # capacity: bytes; retain: seconds; evict: oldest or thin
+    type Kept (capacity: int, retain: ?float, evict: string)
+
     # state: starting, ok, degraded or failed
     type Device (name: string, state: string)
 
@@ -247,27 +269,8 @@ package enum ControlInterface {
       alarms: ?AlarmStore
     )
 
-    # Every attribute that leaves the cabinet. kind: readings, changes, windows or alarm; attribute: what the platform
-    # calls it, where that is not the point's name; window, slide: seconds, 0 without one; aggregateOnly: single
-    # readings never leave the memory; location: the destination is told where the cabinet stands.
-    method Flows() -> (
-      gateway: string,
-      destinations: [](name: string, address: string, format: string, location: bool),
-      flows: [](
-        destination: string,
-        point: string,
-        unit: ?string,
-        kind: string,
-        attribute: ?string,
-        window: int,
-        slide: int,
-        functions: []string,
-        minCount: int,
-        aggregateOnly: bool,
-        alarm: ?string
-      ),
-      kept: (capacity: int, retain: ?float, evict: string)
-    )
+    # Every attribute that leaves the cabinet, and how long it is kept there.
+    method Flows() -> (gateway: string, destinations: []FlowDestination, flows: []Flow, kept: Kept)
 
     # The rows that a destination lacks, without a name those that any lacks. To be called with more: a reply for
     # each batch, whose text is what would be posted, and a last one without continues. lost: rows that the medium

@@ -109,12 +109,13 @@ private func goldenLines(_ name: String) throws -> [String] {
     }
   }
 
-  // MARK: Format 2
+  // MARK: Formats 2 and 3
 
   /// Commits, descriptions, summaries and packed rows, and two destinations that lack different ones.
-  @Test func aStoreOfFormat2HoldsWhatAnIndependentDecoderFinds() throws {
-    let lines = try goldenLines("store-format-2.rows")
-    let device = MemoryDevice(try goldenStore("store-format-2"))
+  @Test(arguments: [2, 3])
+  func aStoreHoldsWhatAnIndependentDecoderFinds(format: Int) throws {
+    let lines = try goldenLines("store-format-\(format).rows")
+    let device = MemoryDevice(try goldenStore("store-format-\(format)"))
     let store = try StoreLife.open(device, 1000)
     let ledger = store.shared.withLock { $0.ledger }
     var found = ["ledger \(store.stream) \(ledger.storedThrough) 1"]

@@ -64,7 +64,7 @@ import Testing
     } catch let problems as ConfigProblems {
       #expect(
         problems.list.map(\.sentence) == [
-          "there are 1001 alarms, described in 21918 bytes, up to this device; 1000 alarms and 65536 bytes are"
+          "there are 1001 alarms, described in 19916 bytes, up to this device; 1000 alarms and 65536 bytes are"
             + " possible"
         ])
     }

@@ -39,7 +39,7 @@ internal import Testing
         .serial(SerialLine(device: "/dev/ttyS1", baud: 4800)),
       ])
     #expect(config.devices.map(\.unit) == [7, 1, 3, 1, 1])
-    #expect(config.devices.map(\.points.count) == [5, 7, 1, 3, 2])
+    #expect(config.devices.map(\.points.count) == [8, 7, 1, 3, 2])
     var destination = DestinationConfig(name: "platform", url: "https://data.city.example/v1/batches")
     destination.authentication = .bearer(tokenFile: "platform-token")
     #expect(config.destinations == [destination])

@@ -128,6 +128,37 @@ import Testing
       ])
   }
 
+  @Test func extrasOfAWindowAreTheseBytes() throws {
+    var row = Row(
+      point: 0, time: Timestamp(microseconds: 1000), boot: BootTime(microseconds: 993), quality: .good,
+      reason: .none, timeQuality: .synced,
+      body: .window(
+        WindowSummary(
+          seconds: 60, count: 1, bad: 0, isPartial: false, mean: 1, min: 1, max: 1, sum: 1,
+          standardDeviation: 0, last: .signed(1),
+          extras: [
+            ExtraStatistic(.first, .signed(1)), ExtraStatistic(.transitions, .unsigned(3)),
+            ExtraStatistic(.durations, .double(2.5), state: 4), ExtraStatistic(.good, .double(0.5)),
+          ])))
+    let bytes = encode([row])
+    #expect(
+      bytes == [
+        // window with extras, next, plain; time 1000, offset 7; 60 s, 1, 0 bad; last, mean, min, max, sum, deviation
+        0x2D, 0xD0, 0x0F, 0x0E, 0x3C, 0x01, 0x00, 0x01, 0x02, 0x03, 0x02, 0x03, 0x02, 0x03, 0x02, 0x03, 0x02,
+        0x03, 0x00,
+        // four: bit 7 signed 1; bit 13 unsigned 3; bit 14 of state 4, 25·2·4; bit 18, 5·2·4
+        0x04, 0x07, 0x01, 0x02, 0x0D, 0x02, 0x03, 0x0E, 0x03, 0x08, 0x04, 0xC8, 0x01, 0x12, 0x04, 0x28,
+      ])
+    #expect(try decode(bytes, 1) == [row])
+    // Whatever they are: the longest row has room for them.
+    guard case .window(var summary) = row.body else { return }
+    summary.extras = (0..<32).map {
+      ExtraStatistic(.durations, .double(-.greatestFiniteMagnitude / 3), state: Double($0) + 0.1234567891)
+    }
+    row.body = .window(summary)
+    #expect(encode([row]).count <= RowEncoder.longestRow)
+  }
+
   @Test func aCatalogueReadsBackAndDamageIsSeen() {
     let catalogue = Catalogue(points: [
       PointDescription(name: "a.b", unit: "CEL", kind: .gauge, window: .raw, functions: .standard),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a golden store holds, by the power-cut rig's decoders, which share nothing with the gateway's:
 
-    python3 list_store.py store-format-2.blocks > store-format-2.rows
+    python3 list_store.py store-format-3.blocks > store-format-3.rows
 
 `ledger STREAM STORED CLOSED`, `entry NAME DELIVERED QUARANTINED DAMAGED THINNED RUN,…`, `kinds TYPE=RECORDS …`, and a
 line for each row that some destination lacks: number, stream, point, time (µs), and a value, or a window's seconds and
@@ -78,7 +78,7 @@ def main(path):
         kind &= 255
         kinds[kind] = kinds.get(kind, 0) + 1
         for place, (_, point, time, _, _, says) in enumerate(decode(payload, count)[0] if kind != 2 else []):
-            text = " ".join(map(str, says[:3])) if len(says) == 5 else f"{says[1]:g}"
+            text = " ".join(map(str, says[:3])) if len(says) > 2 else f"{says[1]:g}"
             line = f"{first + place} {row_stream:016x} {point} {time} {text}"
             assert found.setdefault(first + place, line) == line, line
     print("kinds", *(f"{kind}={count}" for kind, count in sorted(kinds.items())))
