@@ -28,7 +28,7 @@ package struct WindowAggregator: Sendable {
     }
   }
 
-  private struct Plan: Sendable {
+  struct Plan: Sendable {
     var window: Window
     var functions: WindowFunctions
     /// Microseconds of a pane; 0 for raw points.
@@ -43,16 +43,16 @@ package struct WindowAggregator: Sendable {
   /// How long after its end a window waits for readings that are still on their way through the ring.
   package static let grace = Duration.seconds(2)
 
-  private var plans: [Plan]
-  private var open: [Accumulator?]
-  private var extras: [Extras] = []
-  private var sketches: [QuantileSketch] = []
+  var plans: [Plan]
+  var open: [Accumulator?]
+  var extras: [Extras] = []
+  var sketches: [QuantileSketch] = []
   /// Of each sliding window the panes that may be needed again, by time.
-  private var closed: [[Pane]] = []
+  var closed: [[Pane]] = []
   /// Windows that began before this are partial.
   private var startedAt: Timestamp
   /// No open window ends earlier.
-  private var earliestEnd = Int64.max
+  var earliestEnd = Int64.max
   /// time - boot of the latest reading, microseconds; nil before the first.
   private var offset: Int64?
   /// When windows were last looked at.
@@ -163,7 +163,7 @@ package struct WindowAggregator: Sendable {
   }
 
   /// Ends the open pane of a point, and hands its row to `emit` unless that is kept back.
-  private mutating func close(_ place: Int, _ emit: (Row) -> Void) {
+  mutating func close(_ place: Int, _ emit: (Row) -> Void) {
     guard var pane = endPane(place) else { return }
     let plan = plans[place]
     if plan.closed >= 0 {
@@ -216,134 +216,5 @@ package struct WindowAggregator: Sendable {
   static func start(of time: Int64, length: Int64) -> Int64 {
     let remainder = time % length
     return time - (remainder < 0 ? remainder + length : remainder)
-  }
-}
-
-// MARK: - What a start takes up
-
-extension WindowAggregator {
-  /// What is to be stored of the open windows, in the order of their points; nothing of those that are private.
-  package var openPanes: [Pane] {
-    open.indices.flatMap { place -> [Pane] in
-      let plan = plans[place]
-      guard !plan.treatment.publishesOnlyAggregates else { return [] }
-      let before = plan.closed >= 0 ? closed[plan.closed].map { $0.playing(.closed) } : []
-      let carried = plan.extras >= 0 ? extras[plan.extras] : nil
-      if let base = open[place] {
-        let sketch = plan.sketch >= 0 ? sketches[plan.sketch] : nil
-        return before + [Pane(base, extras: carried, sketch: sketch)]
-      }
-      guard let carried, carried.hasPrevious || carried.isHeld else { return before }
-      let nothing = Accumulator(point: PointIndex(place), start: Timestamp(microseconds: 0), isPartial: false)
-      return before + [Pane(nothing, extras: carried).playing(.idle)]
-    }
-  }
-
-  /// Takes back a pane of an earlier run; what it lacks since then makes it partial. `goesOn`: nothing is lacking, the
-  /// readings that came next follow.
-  package mutating func restore(_ pane: Pane, goesOn: Bool = false) {
-    let place = Int(pane.base.point)
-    let plan = plans[place]
-    guard plan.length > 0, !plan.treatment.publishesOnlyAggregates,
-      pane.base.start.microseconds % plan.length == 0,
-      pane.base.start.microseconds.magnitude < 1 << 62, pane.base.offset.magnitude < 1 << 61
-    else { return }
-    if pane.role == .closed {
-      if plan.closed >= 0 { closed[plan.closed].append(pane) }
-      return
-    }
-    if plan.extras >= 0 {
-      extras[plan.extras] = pane.extras ?? Extras()
-      // How long the last value held nobody knows, and the boot may be another.
-      if !goesOn { (extras[plan.extras].isHeld, extras[plan.extras].front) = (false, .min / 2) }
-    }
-    guard pane.role == .open else { return }
-    open[place] = pane.base
-    if !goesOn { open[place]!.isPartial = true }
-    if plan.sketch >= 0 { sketches[plan.sketch] = pane.sketch ?? QuantileSketch() }
-    earliestEnd = Swift.min(earliestEnd, pane.base.start.microseconds + plan.length)
-  }
-
-  /// A counter stood at `value` when its last reading was taken, at `time`.
-  package mutating func goOn(_ point: PointIndex, from value: Double, at time: Timestamp) {
-    let place = plans[Int(point)].extras
-    guard place >= 0 else { return }
-    (extras[place].previous, extras[place].previousTime) = (value, time.microseconds)
-    extras[place].hasPrevious = true
-  }
-
-  /// Closes the window of which `row` is already stored (while restoring).
-  package mutating func close(storedAs row: Row) {
-    let place = Int(row.point)
-    guard place < open.count, let accumulator = open[place],
-      accumulator.start.microseconds + plans[place].length == row.time.microseconds
-    else { return }
-    // A step back may have begun the same window anew in one commit. (That of a sliding one has more than its last pane.)
-    if plans[place].closed < 0, case .window(let summary) = row.body,
-      summary.count != accumulator.count || summary.bad != accumulator.bad
-    {
-      return
-    }
-    close(place) { _ in }
-  }
-}
-
-extension WindowAggregator.Pane {
-  fileprivate func playing(_ role: WindowAggregator.Role) -> Self {
-    var pane = self
-    pane.role = role
-    return pane
-  }
-
-  /// Adds the pane behind this one.
-  mutating func add(_ later: Self) {
-    base.add(later.base)
-    if let more = later.extras { extras?.add(more) }
-    if let more = later.sketch { sketch?.add(more) }
-  }
-}
-
-// MARK: - Rows
-
-extension WindowAggregator {
-  /// The row of a window that ends now, whatever it has seen. `length` in microseconds.
-  package static func row(_ window: Accumulator, length: Int64, extras: [ExtraStatistic] = []) -> Row {
-    let end = window.start.microseconds + length
-    let variance = window.count > 1 ? window.squares / Double(window.count - 1) : 0
-    let sum = window.total
-    // Infinities do not add up.
-    let mean = sum.isFinite && window.count > 0 ? sum / Double(window.count) : window.mean
-    return Row(
-      point: window.point, time: Timestamp(microseconds: end),
-      boot: BootTime(microseconds: end &- window.offset),
-      quality: window.count == 0 ? .bad : window.bad > 0 ? .uncertain : window.quality,
-      reason: window.count == 0 || window.bad == 0 ? window.reason : .someBad,
-      timeQuality: window.timeQuality,
-      body: .window(
-        WindowSummary(
-          seconds: UInt32(length / 1_000_000), count: window.count, bad: window.bad,
-          isPartial: window.isPartial, mean: mean, min: window.min, max: window.max,
-          sum: sum.isFinite ? sum : window.sum, standardDeviation: variance.squareRoot(), last: window.last,
-          extras: extras)))
-  }
-
-  package static func row(_ pane: Pane, length: Int64, _ functions: WindowFunctions) -> Row {
-    var found = pane.base.count > 0 ? pane.extras?.statistics(functions) ?? [] : []
-    for (function, quantile) in [(WindowFunctions.p50, 0.5), (.p90, 0.9), (.p99, 0.99)]
-    where functions.contains(function) {
-      if let value = pane.sketch?.value(at: quantile) {
-        found.append(ExtraStatistic(function, .double(value)))
-      }
-    }
-    let all = pane.base.count &+ pane.base.bad
-    let good = pane.base.count &- pane.base.uncertain
-    if all > 0, good < all || functions.contains(.good) {
-      found.append(ExtraStatistic(.good, .double(Double(good) / Double(all))))
-    }
-    // In the order of the functions; durations keep theirs.
-    let ordered = found.enumerated().sorted {
-      ($0.element.function.rawValue, $0.offset) < ($1.element.function.rawValue, $1.offset)
-    }
-    return row(pane.base, length: length, extras: ordered.map(\.element))
   }
 }
