@@ -28,11 +28,12 @@ extension PipelineState {
     let points = boot == nil || self.boot == nil || self.boot == boot ? catalogue.points : []
     var probe = WindowAggregator(points: points, startedAt: time)
     let leftovers = Set(restore(into: &probe, points: points).map(\.point.name))
-    guard !leftovers.isEmpty else { return nil }
+    guard !leftovers.isEmpty || points.isEmpty && !waiting.isEmpty else { return nil }
     // What each section of the state speaks of, one behind the other.
     let before = Catalogue(
       points: windows.map(\.point) + totals.map(\.point) + counters.map(\.point) + waiting.map(\.point))
     var rows = RowEncoder()
+    if points.isEmpty { finishWaiting(&rows) }
     var open: [WindowAggregator.Pane] = []
     for (place, window) in windows.enumerated() {
       if leftovers.contains(window.point.name) {
@@ -51,6 +52,22 @@ extension PipelineState {
       payload: rows.takeBytes(reserving: 64), journal: ByteBuffer(capacity: 64), checkpoint: checkpoint,
       rowCount: count, catalogue: before, time: time, beginsPipeline: true,
       knowsPast: knowsPast, rowsBoot: self.boot)
+  }
+
+  /// Readings of another boot wait no longer: their successor is of another clock. Each goes into its window, which may be
+  /// its own, or is a row.
+  private mutating func finishWaiting(_ rows: inout RowEncoder) {
+    for (place, one) in waiting.enumerated() {
+      if let window = windows.firstIndex(where: { $0.point.name == one.point.name && $0.window.role == .open }
+      ) {
+        windows[window].window.base.add(one.reading)
+      } else {
+        var reading = one.reading
+        reading.point = PointIndex(windows.count + totals.count + counters.count + place)
+        rows.append(WindowAggregator.row(of: reading, one.point))
+      }
+    }
+    waiting = []
   }
 
   /// What stands behind the windows, by the places of `closeLeftovers`.

@@ -75,7 +75,7 @@ struct Stretch {
 extension DurableStore {
   /// Rows that are kept in memory at most, beside the result. Where the clock went back far, more would be
   /// earlier ones: those are taken in the order of their numbers.
-  private static let mostEarlierRows = 10_000
+  private static let mostEarlierRows = 8000
   /// Commits overlap by this, at most, without being out of order.
   private static let overlap: Int64 = 60_000_000
 

@@ -21,7 +21,7 @@ extension DurableStore {
   /// What a summary may take of a slot; so much less is left for what is new.
   private static let share = 4
   /// Bytes: while it is made, its rows take some fifteen times as much memory.
-  private static let longest = 700 << 10
+  private static let longest = 600 << 10
 
   /// Rows of several boots have nobody's boot times, and right times.
   private static let noBoot = BootID(high: 0, low: 0)

@@ -36,4 +36,32 @@ import Testing
     let again = remainder.closeLeftovers(of: next, at: Timestamp(microseconds: 1))
     #expect(again == nil)
   }
+
+  /// Its successor is of another clock: it waits no longer.
+  @Test func aReadingThatWaitedInAnotherBootIsARowOrInItsWindow() throws {
+    let raw = PointDescription(name: "d.raw", unit: nil, kind: .gauge, window: .raw, functions: .standard)
+    let lone = open("d.lone", sum: 0).point
+    var state = PipelineState(windows: [open("d.kept", sum: 2)])
+    state.boot = BootID(high: 1, low: 1)
+    let moment = Moment(time: Timestamp(microseconds: 61_000_000), boot: BootTime(microseconds: 5))
+    state.waiting = [raw, lone, state.windows[0].point].map {
+      PipelineState.WaitingReading(point: $0, reading: Reading(point: 7, at: moment, value: .double(4)))
+    }
+    let next = Catalogue(points: [raw, lone, state.windows[0].point])
+    let closing = state.closeLeftovers(
+      of: next, at: Timestamp(microseconds: 1), boot: BootID(high: 2, low: 2))
+    let commit = try #require(closing)
+    #expect(state.waiting.isEmpty && commit.rowCount == 3 && commit.rowsBoot == BootID(high: 1, low: 1))
+    var found: [String: Row.Body] = [:]
+    commit.payload.copyBytes().withUnsafeBytes { bytes in
+      var decoder = RowDecoder(bytes, rowCount: commit.rowCount)
+      while let row = try? decoder.next() { found[commit.catalogue.points[Int(row.point)].name] = row.body }
+    }
+    #expect(found["d.raw"] == .reading(.double(4)))
+    guard case .window(let alone) = found["d.lone"], case .window(let kept) = found["d.kept"] else {
+      return #expect(Bool(false), "windows")
+    }
+    #expect(alone.count == 1 && alone.isPartial && alone.mean == 4)
+    #expect(kept.count == 2 && kept.isPartial)
+  }
 }

@@ -16,6 +16,9 @@ package struct PointTreatment: Equatable, Sendable {
   package var minimumCount: UInt64 = 0
 
   package init() {}
+
+  /// Neither its readings nor what an open window knows of them is stored.
+  package var staysInMemory: Bool { publishesOnlyAggregates || minimumCount > 0 }
 }
 
 /// Tests of each reading where the sensor is: QARTOD (U.S. IOOS, Manual for Real-Time Quality Control of In-situ

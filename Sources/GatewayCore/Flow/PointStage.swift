@@ -119,7 +119,7 @@ package struct PointStage: ~Copyable, Sendable {
     // Those that are made of derived ones come with them.
     if !derived.isEmpty, !plan.isDerived { derive(from: reading) }
     if plan.isWindowed {
-      if !plan.treatment.publishesOnlyAggregates { journal.append(reading) }
+      if !plan.treatment.staysInMemory { journal.append(reading) }
       aggregator.add(reading) { rows.append($0) }
       return
     }
@@ -180,7 +180,7 @@ package struct PointStage: ~Copyable, Sendable {
   /// Readings that wait for their successor.
   package var waiting: [Reading] {
     plans.compactMap { plan in
-      plan.tests >= 0 && !plan.treatment.publishesOnlyAggregates ? qualities[plan.tests].waiting : nil
+      plan.tests >= 0 && !plan.treatment.staysInMemory ? qualities[plan.tests].waiting : nil
     }
   }
 }

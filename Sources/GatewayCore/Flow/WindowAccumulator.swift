@@ -37,7 +37,7 @@ extension WindowAggregator.Accumulator {
   var total: Double { sum + compensation }
 
   @inline(__always)
-  mutating func add(_ reading: Reading) {
+  package mutating func add(_ reading: Reading) {
     offset = reading.time.microseconds &- reading.boot.microseconds
     if reading.timeQuality != .synced { timeQuality = reading.timeQuality }
     guard let value = reading.value, reading.quality != .bad else {

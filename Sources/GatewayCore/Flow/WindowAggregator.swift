@@ -92,9 +92,6 @@ package struct WindowAggregator: Sendable {
 
   package func isWindowed(_ point: PointIndex) -> Bool { plans[Int(point)].length != 0 }
 
-  /// Its readings, and what is known of its open window, are to stay in memory.
-  package func isPrivate(_ point: PointIndex) -> Bool { plans[Int(point)].treatment.publishesOnlyAggregates }
-
   /// Adds a reading of a windowed point; hands the row of the window that it ends to `emit`.
   package mutating func add(_ reading: Reading, _ emit: (Row) -> Void) {
     let place = Int(reading.point)

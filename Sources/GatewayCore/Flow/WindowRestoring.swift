@@ -4,7 +4,7 @@ extension WindowAggregator {
   package var openPanes: [Pane] {
     open.indices.flatMap { place -> [Pane] in
       let plan = plans[place]
-      guard !plan.treatment.publishesOnlyAggregates else { return [] }
+      guard !plan.treatment.staysInMemory else { return [] }
       let before = plan.closed >= 0 ? closed[plan.closed].map { $0.playing(.closed) } : []
       let carried = plan.extras >= 0 ? extras[plan.extras] : nil
       if let base = open[place] {
@@ -22,7 +22,7 @@ extension WindowAggregator {
   package mutating func restore(_ pane: Pane, goesOn: Bool = false) {
     let place = Int(pane.base.point)
     let plan = plans[place]
-    guard plan.length > 0, !plan.treatment.publishesOnlyAggregates,
+    guard plan.length > 0, !plan.treatment.staysInMemory,
       pane.base.start.microseconds % plan.length == 0,
       pane.base.start.microseconds.magnitude < 1 << 62, pane.base.offset.magnitude < 1 << 61
     else { return }

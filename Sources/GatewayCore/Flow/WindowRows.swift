@@ -21,6 +21,15 @@ extension WindowAggregator {
           extras: extras)))
   }
 
+  /// The row of a reading that comes alone: of a windowed point a window that knows no other.
+  package static func row(of reading: Reading, _ point: PointDescription) -> Row {
+    guard point.window != .raw else { return Row(reading) }
+    let start = start(of: reading.time.microseconds, length: point.window.step)
+    var base = Accumulator(point: reading.point, start: Timestamp(microseconds: start), isPartial: true)
+    base.add(reading)
+    return row(Pane(base), length: point.window.step, point.functions)
+  }
+
   package static func row(_ pane: Pane, length: Int64, _ functions: WindowFunctions) -> Row {
     var found = pane.base.count > 0 ? pane.extras?.statistics(functions) ?? [] : []
     for (function, quantile) in [(WindowFunctions.p50, 0.5), (.p90, 0.9), (.p99, 0.99)]

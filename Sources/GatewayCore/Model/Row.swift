@@ -17,7 +17,12 @@ package struct Row: Equatable, Sendable {
   package var reason: QualityReason
   package var timeQuality: TimeQuality
   /// How far `time` may be off at most, where it is estimated. Never stored: what is known of the past changes.
-  package var timeError: Duration?
+  package var timeError: Duration? {
+    get { errorMicroseconds < 0 ? nil : .microseconds(errorMicroseconds) }
+    set { errorMicroseconds = newValue?.microseconds ?? -1 }
+  }
+  /// Half of what an optional `Duration` takes: many rows are in memory at once while an outage is summarised.
+  private var errorMicroseconds: Int64 = -1
   package var body: Body
 
   package init(
