@@ -101,6 +101,7 @@ package final class DurableStore: Sendable {
     let store = try DurableStore(
       device: file, recovery: recovery, directory: directory, notes: notes, capacity: capacity,
       destinations: destinations, boot: boot, mark: mark, clocks: clocks)
+    store.agreeWithQuarantine()
     if case .failure(let error) = directory.synchronize() {
       throw .refused(
         "cannot synchronise state directory \"\(directory.path)\": \(SystemError.text(error.code))",

@@ -66,3 +66,31 @@ package final class QuarantineQueue: DeliveryQueue, Quarantine {
       ? nil : "row \(row.seq) of stream \(row.stream) is not this store's any more: show it, or drop it"
   }
 }
+
+extension DurableStore {
+  /// Makes ledger and quarantine agree: the file says at once what is set aside or sent again, the ledger on the medium
+  /// some seconds later, and a kill may come between. To be called before anybody sends.
+  func agreeWithQuarantine() {
+    for entry in quarantine.entries {
+      let queue = queue(for: entry.destination)
+      let seq = entry.row.seq
+      guard let books = books(of: entry.destination), seq <= storedThrough else { continue }
+      if queue.pending(from: seq)?.lowerBound == seq {
+        // It was set aside, and is this store's.
+        if !entry.isRetried, case .commit(let commit) = queue.read(at: seq), commit.firstSeq <= seq,
+          commit.stream == entry.row.stream
+        {
+          queue.acknowledge(seq...seq, as: .quarantined)
+        }
+      } else if entry.isRetried, books.quarantined > waiting(at: entry.destination) {
+        // It was to be sent again. Where that had been done, the platform knows it by its number.
+        _ = requeue(seq, at: entry.destination)
+      }
+    }
+  }
+
+  /// How many rows wait for a person.
+  private func waiting(at destination: String) -> UInt64 {
+    UInt64(quarantine.entries.count { $0.destination == destination && !$0.isRetried })
+  }
+}
