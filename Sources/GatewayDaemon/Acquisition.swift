@@ -57,7 +57,8 @@ final class Acquisition: Sendable {
   private static func pulses(of config: GatewayConfig, _ totals: PulseTotals) -> [Pipeline.PulsePoint] {
     let points = config.devices.flatMap { device in device.points.map { (device.name, $0) } }
     return points.enumerated().compactMap { place, point in
-      guard point.1.line?.mode == .pulse else { return nil }
+      // What a private one has counted is not stored.
+      guard point.1.line?.mode == .pulse, !point.1.treatment.staysInMemory else { return nil }
       let counter = totals.counter("\(point.0).\(point.1.name)")
       return Pipeline.PulsePoint(point: PointIndex(place), counter: counter)
     }

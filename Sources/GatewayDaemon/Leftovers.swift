@@ -28,24 +28,27 @@ extension PipelineState {
     let points = boot == nil || self.boot == nil || self.boot == boot ? catalogue.points : []
     var probe = WindowAggregator(points: points, startedAt: time)
     let leftovers = Set(restore(into: &probe, points: points).map(\.point.name))
-    guard !leftovers.isEmpty || points.isEmpty && !waiting.isEmpty else { return nil }
+    let lone = waiting.filter { one in !points.contains { one.point.goesOn(as: $0) } }
+    guard !leftovers.isEmpty || !lone.isEmpty else { return nil }
     // What each section of the state speaks of, one behind the other.
     let before = Catalogue(
       points: windows.map(\.point) + totals.map(\.point) + counters.map(\.point) + waiting.map(\.point))
     var rows = RowEncoder()
-    if points.isEmpty { finishWaiting(&rows) }
+    finish(lone, &rows)
     var open: [WindowAggregator.Pane] = []
     for (place, window) in windows.enumerated() {
       if leftovers.contains(window.point.name) {
-        if let row = window.closingRow(point: PointIndex(place)) { rows.append(row) }
-      } else {
+        // Of a private one it would be less than was promised to be one.
+        if !window.staysInMemory, let row = window.closingRow(point: PointIndex(place)) { rows.append(row) }
+      } else if !window.staysInMemory {
         open.append(window.window)
         open[open.count - 1].base.point = PointIndex(place)
       }
     }
     var checkpoint = ByteBuffer(capacity: 64 + open.count * PipelineStateEncoder.bytesPerWindow)
     PipelineStateEncoder.append(books: books, checkpoint: open, to: &checkpoint)
-    PipelineStateEncoder.append(rest, books, to: &checkpoint)
+    PipelineStateEncoder.append(rest(without: lone), books, to: &checkpoint)
+    waiting.removeAll { lone.contains($0) }
     let count = rows.rowCount
     windows.removeAll { leftovers.contains($0.point.name) }
     return PendingCommit(
@@ -54,12 +57,16 @@ extension PipelineState {
       knowsPast: knowsPast, rowsBoot: self.boot)
   }
 
-  /// Readings of another boot wait no longer: their successor is of another clock. Each goes into its window, which may be
-  /// its own, or is a row.
-  private mutating func finishWaiting(_ rows: inout RowEncoder) {
-    for (place, one) in waiting.enumerated() {
-      if let window = windows.firstIndex(where: { $0.point.name == one.point.name && $0.window.role == .open }
-      ) {
+  /// Readings that wait no longer: their successor is of another clock, or nobody's. Each goes into its window, which may
+  /// be its own, or is a row.
+  private mutating func finish(_ lone: [WaitingReading], _ rows: inout RowEncoder) {
+    for (place, one) in waiting.enumerated() where lone.contains(one) && !one.staysInMemory {
+      let start =
+        one.point.window == .raw ? nil : WindowAggregator.start(of: one.reading, in: one.point.window)
+      let window = windows.firstIndex {
+        $0.point.name == one.point.name && $0.window.role == .open && $0.window.base.start == start
+      }
+      if let window {
         windows[window].window.base.add(one.reading)
       } else {
         var reading = one.reading
@@ -67,11 +74,10 @@ extension PipelineState {
         rows.append(WindowAggregator.row(of: reading, one.point))
       }
     }
-    waiting = []
   }
 
   /// What stands behind the windows, by the places of `closeLeftovers`.
-  private var rest: PipelineStateEncoder.Rest {
+  private func rest(without lone: [WaitingReading]) -> PipelineStateEncoder.Rest {
     var place = windows.count
     func next() -> PointIndex {
       place += 1
@@ -79,16 +85,25 @@ extension PipelineState {
     }
     var rest = PipelineStateEncoder.Rest(totals: totals.map { (point: next(), pulses: $0.pulses) })
     let boot = SystemClock.bootID
-    rest.counters = counters.map { total in
+    // Places are given to all of them, and used for those that may be stored.
+    rest.counters = counters.compactMap { total in
       var counter = total.counter
       counter.resume(inSameBoot: total.boot == boot)
-      return (point: next(), counter: counter)
+      let point = next()
+      return total.staysInMemory ? nil : (point: point, counter: counter)
     }
-    rest.waiting = waiting.map {
+    rest.waiting = waiting.compactMap {
       var reading = $0.reading
       reading.point = next()
-      return reading
+      return $0.staysInMemory || lone.contains($0) ? nil : reading
     }
     return rest
+  }
+}
+
+extension PointDescription {
+  /// Whether what was begun of this point goes on under `other`.
+  fileprivate func goesOn(as other: PointDescription) -> Bool {
+    name == other.name && unit == other.unit && window == other.window
   }
 }

@@ -25,9 +25,11 @@ final class LiveTable: Sendable {
 
   var snapshot: [StatusSnapshot.Point] {
     let readings = latest.withLock { $0 }
-    return zip(points, readings).map { point, reading in
-      StatusSnapshot.Point(
-        name: point.name, value: reading?.value, unit: point.unit, time: reading?.time,
+    // When somebody passed is nobody's business either.
+    return zip(zip(points, isPrivate), readings).map { point, reading in
+      let (point, isPrivate) = point
+      return StatusSnapshot.Point(
+        name: point.name, value: reading?.value, unit: point.unit, time: isPrivate ? nil : reading?.time,
         quality: reading?.quality ?? .bad, reason: reading?.reason ?? .none)
     }
   }

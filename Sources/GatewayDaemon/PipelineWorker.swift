@@ -144,17 +144,10 @@ struct PipelineWorker: ~Copyable {
     alarms?.turn(at: now, isDrained: true)
     commit(at: now.time)
     let points = catalogue.points
-    var state = PipelineState(
-      books: books,
-      windows: stage.panes.map { PipelineState.OpenWindow(point: points[Int($0.base.point)], window: $0) },
-      totals: pulses.map {
-        PipelineState.PulseTotal(point: points[Int($0.point)], pulses: $0.counter.total)
-      })
-    state.counters = stage.counted.map {
-      PipelineState.CounterTotal(point: points[Int($0.point)], counter: $0.counter, boot: boot)
-    }
-    state.waiting = stage.waiting.map {
-      PipelineState.WaitingReading(point: points[Int($0.point)], reading: $0)
+    var state = stage.remainder(of: points, boot: boot)
+    state.books = books
+    state.totals = pulses.map {
+      PipelineState.PulseTotal(point: points[Int($0.point)], pulses: $0.counter.total)
     }
     return state
   }

@@ -44,9 +44,13 @@ import Testing
     var state = PipelineState(windows: [open("d.kept", sum: 2)])
     state.boot = BootID(high: 1, low: 1)
     let moment = Moment(time: Timestamp(microseconds: 61_000_000), boot: BootTime(microseconds: 5))
-    state.waiting = [raw, lone, state.windows[0].point].map {
+    state.waiting = [raw, lone].map {
       PipelineState.WaitingReading(point: $0, reading: Reading(point: 7, at: moment, value: .double(4)))
     }
+    let inside = Moment(time: Timestamp(microseconds: 59_000_000), boot: BootTime(microseconds: 3))
+    state.waiting.append(
+      PipelineState.WaitingReading(
+        point: state.windows[0].point, reading: Reading(point: 7, at: inside, value: .double(4))))
     let next = Catalogue(points: [raw, lone, state.windows[0].point])
     let closing = state.closeLeftovers(
       of: next, at: Timestamp(microseconds: 1), boot: BootID(high: 2, low: 2))

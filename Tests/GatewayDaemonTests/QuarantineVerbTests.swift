@@ -48,7 +48,8 @@ import Testing
   }
 
   /// The ledger on the medium lags by seconds: after a kill it calls them queued, and the platform takes them by now.
-  @Test("fault 39: rows in quarantine stay there over a kill, and each is delivered once when all are sent again")
+  @Test(
+    "fault 39: rows in quarantine stay there over a kill, and each is delivered once when all are sent again")
   func whatIsInQuarantineAgreesWithTheLedgerBehindAKill() throws {
     let cabinet = try Cabinet()
     cabinet.platform.set(.poison(5...11, status: 422))
@@ -61,7 +62,9 @@ import Testing
     #expect(cabinet.count("quarantined") == 7)
     #expect(try rows(cabinet).count == 7)
     #expect(try cabinet.control(["quarantine", "retry", "all"]).output == "7 rows are queued again\n")
-    try cabinet.wait("no row in quarantine") { cabinet.count("quarantined") == 0 && cabinet.count("queued") == 0 }
+    try cabinet.wait("no row in quarantine") {
+      cabinet.count("quarantined") == 0 && cabinet.count("queued") == 0
+    }
     // What was sent again when the next kill came is sent again.
     #expect(try rows(cabinet).isEmpty)
     #expect(try cabinet.stop() == 0)

@@ -147,6 +147,7 @@ extension ConfigCheck {
       name: name, place: place, unit: unit, kind: kind, every: sampling.every, window: sampling.window,
       functions: sampling.functions)
     point.treatment = TreatmentCheck(log: log).treatment(&keys, of: point)
+    point.treatment.patience = max(2 * sampling.every.microseconds, 1_000_000)
     point.functions = sampling.fitting(
       point.kind, &keys, isPrivate: point.treatment.publishesOnlyAggregates)
     point.treatment.quantum = point.quantum

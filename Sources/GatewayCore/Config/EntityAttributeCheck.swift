@@ -93,7 +93,16 @@ struct EntityAttributeCheck {
       checkIsComputed(chosen, subject, given)
       return chosen
     }
+    let usual = usualStatistic(attribute, subject, node)
+    if subject.treatment.publishesOnlyAggregates { checkIsComputed(usual, subject, node) }
+    return usual
+  }
+
+  private func usualStatistic(
+    _ attribute: SmartAttribute, _ subject: PointConfig, _ node: ConfigNode
+  ) -> Statistic {
     guard subject.window != .raw else { return .last }
+    if subject.treatment.publishesOnlyAggregates, subject.functions.contains(.increase) { return .increase }
     if subject.kind == .direction, subject.functions.contains(.vectorMean) { return .vmean }
     if attribute.statistic == .sum && subject.kind == .counter {
       if subject.functions.contains(.increase) { return .increase }
@@ -117,13 +126,14 @@ struct EntityAttributeCheck {
     return attribute.statistic ?? .last
   }
 
-  /// What costs more than the usual statistics is there only where it is asked for.
+  /// What costs more than the usual statistics is there only where it is asked for; of a private point nothing else is.
   private func checkIsComputed(_ statistic: Statistic, _ subject: PointConfig, _ node: ConfigNode) {
     let function = statistic.function
-    guard subject.window != .raw, WindowFunctions.extras.contains(function),
-      !subject.functions.contains(function)
-    else { return }
-    log.add(node, "the point does not compute it: \"functions\" should have \(statistic.rawValue)")
+    let isOptional = WindowFunctions.extras.contains(function) || subject.treatment.publishesOnlyAggregates
+    guard subject.window != .raw, isOptional, !subject.functions.contains(function) else { return }
+    log.add(
+      node,
+      "\(statistic.rawValue) is not among the point's \"functions\": add it, or say which \"value\" is sent")
   }
 
   /// What the numbers of a point mean: `map: {0: off, 1: on}`.

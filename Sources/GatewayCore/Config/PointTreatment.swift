@@ -6,6 +6,8 @@ package struct PointTreatment: Equatable, Sendable {
   package var counter: CounterConfig?
   /// What the point's values are multiples of, where it has a scale.
   package var quantum: Double?
+  /// How long a reading may wait for its successor, microseconds.
+  package var patience: Int64 = 2_000_000
   /// `report:`; nil where each reading is sent.
   package var report: ReportConfig?
   /// `alarm:` or `alarms:`

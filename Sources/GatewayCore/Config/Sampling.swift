@@ -84,7 +84,8 @@ struct Sampling {
     guard window != .raw else { return functions }
     guard let node = keys.take("functions") else {
       let usual = kind == .direction ? [.vectorMean, .last, .count] : functions
-      return usual.subtracting(unfit.reduce(into: []) { $0.formUnion($1.functions) })
+      let fitting = usual.subtracting(unfit.reduce(into: []) { $0.formUnion($1.functions) })
+      return fitting.isEmpty ? .count : fitting
     }
     for (wrong, reason) in unfit where !functions.isDisjoint(with: wrong) {
       let words = WindowFunctions.words.filter { functions.intersection(wrong).contains($0.function) }
@@ -106,7 +107,8 @@ struct Sampling {
       unfit.append((wrong, "the mean of directions is \"vmean\""))
     }
     if isPrivate {
-      unfit.append(([.first, .last], "these are readings, which \"publish: aggregate\" keeps back"))
+      let readings: WindowFunctions = [.first, .last, .min, .max]
+      unfit.append((readings, "these are readings, which \"publish: aggregate\" keeps back"))
     }
     return unfit
   }

@@ -8,7 +8,7 @@ struct TreatmentCheck {
     treatment.tests = tests(&keys, of: point)
     treatment.counter = counter(&keys, of: point)
     treatment.report = report(&keys, of: point)
-    privacy(&keys, point.window, &treatment)
+    privacy(&keys, point, &treatment)
     treatment.alarms = alarms(&keys)
     return treatment
   }

@@ -53,6 +53,8 @@ package struct PipelineReplay: Sendable {
       let dropped = reader.varint(), let kind = reader.byte().flatMap(PipelineStateEncoder.Kind.init),
       let count = reader.varint().flatMap(Int.init(exactly:)), count <= bytes.count
     else { return }
+    // Sums of them are far from overflowing.
+    guard max(acquired, dropped) < 1 << 62 else { return }
     (books.acquired, books.ringDropped) = (acquired, dropped)
     let rest = UnsafeRawBufferPointer(rebasing: bytes[reader.index...])
     let behind =
@@ -101,7 +103,9 @@ package struct PipelineReplay: Sendable {
     var reader = ByteReader(bytes)
     switch tag {
     case PipelineStateEncoder.Section.keptBack:
-      guard let suppressed = reader.varint(), let unchanged = reader.varint() else { return }
+      guard let suppressed = reader.varint(), let unchanged = reader.varint(),
+        max(suppressed, unchanged) < 1 << 62
+      else { return }
       (books.suppressed, books.unchanged) = (suppressed, unchanged)
     case PipelineStateEncoder.Section.counters: applyCounters(&reader)
     case PipelineStateEncoder.Section.waiting: applyWaiting(&reader)
@@ -127,7 +131,8 @@ package struct PipelineReplay: Sendable {
     guard let catalogue, let count = reader.varint().flatMap(Int.init(exactly:)) else { return }
     var decoder = RowDecoder(reader.rest, rowCount: count)
     while let row = try? decoder.next() {
-      guard row.point < catalogue.points.count, let reading = Reading(row) else { continue }
+      guard row.point < catalogue.points.count, let reading = Reading(row), reading.isPossible
+      else { continue }
       waiting.append(
         PipelineState.WaitingReading(point: catalogue.points[Int(row.point)], reading: reading))
     }
@@ -147,7 +152,7 @@ package struct PipelineReplay: Sendable {
   }
 
   private mutating func applyJournalled(_ row: Row) {
-    guard let reading = Reading(row), row.point < catalogue?.points.count ?? 0,
+    guard let reading = Reading(row), reading.isPossible, row.point < catalogue?.points.count ?? 0,
       aggregator?.isWindowed(row.point) == true
     else { return }
     // The rows of windows that end here were stored by the commit itself.
@@ -209,4 +214,12 @@ extension ByteReader {
   }
 
   mutating func double() -> Double? { fixed(UInt64.self).map(Double.init(bitPattern:)) }
+}
+
+extension Reading {
+  /// What came from a medium may be anything: times that sums would overflow, numbers that no source gives.
+  fileprivate var isPossible: Bool {
+    time.microseconds.magnitude < 1 << 61 && boot.microseconds.magnitude < 1 << 61
+      && (value?.asDouble.isFinite ?? true)
+  }
 }

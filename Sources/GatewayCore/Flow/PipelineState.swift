@@ -37,10 +37,11 @@ package struct PipelineState: Sendable {
   package struct OpenWindow: Equatable, Sendable {
     package var point: PointDescription
     package var window: WindowAggregator.Pane
+    /// It is not to be stored.
+    package var staysInMemory: Bool
 
-    package init(point: PointDescription, window: WindowAggregator.Pane) {
-      self.point = point
-      self.window = window
+    package init(point: PointDescription, window: WindowAggregator.Pane, staysInMemory: Bool = false) {
+      (self.point, self.window, self.staysInMemory) = (point, window, staysInMemory)
     }
 
     /// The row that closes it early, for the point's place in another catalogue.
@@ -70,9 +71,13 @@ package struct PipelineState: Sendable {
     package var point: PointDescription
     package var counter: CounterState
     package var boot: BootID
+    package var staysInMemory: Bool
 
-    package init(point: PointDescription, counter: CounterState, boot: BootID) {
+    package init(
+      point: PointDescription, counter: CounterState, boot: BootID, staysInMemory: Bool = false
+    ) {
       (self.point, self.counter, self.boot) = (point, counter, boot)
+      self.staysInMemory = staysInMemory
     }
   }
 
@@ -80,8 +85,11 @@ package struct PipelineState: Sendable {
   package struct WaitingReading: Equatable, Sendable {
     package var point: PointDescription
     package var reading: Reading
+    package var staysInMemory: Bool
 
-    package init(point: PointDescription, reading: Reading) { (self.point, self.reading) = (point, reading) }
+    package init(point: PointDescription, reading: Reading, staysInMemory: Bool = false) {
+      (self.point, self.reading, self.staysInMemory) = (point, reading, staysInMemory)
+    }
   }
 
   package var books: Books

@@ -21,6 +21,7 @@ package struct PointStage: ~Copyable, Sendable {
   private var reports: [ReportState] = []
   private var aggregator: WindowAggregator
   private var derived: DerivedPoints
+  private let hasSpikes: Bool
   /// Derived readings that are not judged yet.
   private var made: [Reading] = []
   /// Readings that were not worth sending.
@@ -69,6 +70,7 @@ package struct PointStage: ~Copyable, Sendable {
     }
     self.plans = plans
     self.derived = derived
+    hasSpikes = plans.contains { $0.treatment.tests.spike != nil }
     judged.reserveCapacity(2048)
     takeUp(state.waiting, names: points)
   }
@@ -142,7 +144,27 @@ package struct PointStage: ~Copyable, Sendable {
 
   /// Closes the windows whose end is past.
   package mutating func closeDue(at now: Moment) {
-    aggregator.closeDue(at: now.time, boot: now.boot) { rows.append($0) }
+    if hasSpikes { releaseSilent(at: now) }
+    let (plans, qualities) = (plans, qualities)
+    aggregator.closeDue(
+      at: now.time, boot: now.boot,
+      isAwaited: { place, end in
+        let tests = plans[place].tests
+        return tests >= 0 && (qualities[tests].waiting?.time.microseconds ?? .max) < end
+      }, { rows.append($0) })
+  }
+
+  /// A reading whose successor does not come waits no longer than two periods.
+  private mutating func releaseSilent(at now: Moment) {
+    for place in plans.indices where plans[place].treatment.tests.spike != nil {
+      let tests = plans[place].tests
+      guard let waiting = qualities[tests].waiting,
+        waiting.boot.advanced(by: .microseconds(plans[place].treatment.patience)) < now.boot
+      else { continue }
+      var released: Reading?
+      qualities[tests].flush { released = $0 }
+      if let released { finish(released) }
+    }
   }
 
   package mutating func forgetJudged() { judged.removeAll(keepingCapacity: true) }
@@ -167,20 +189,46 @@ package struct PointStage: ~Copyable, Sendable {
 
   // MARK: - What is kept over a restart
 
+  /// What is to be stored; nothing of private points.
   package var panes: [WindowAggregator.Pane] { aggregator.openPanes }
+  package var counted: [(point: PointIndex, counter: CounterState)] { counted { !$0.staysInMemory } }
+  package var waiting: [Reading] { waiting { !$0.staysInMemory } }
+
+  /// What goes on in this process, under a configuration's points: the state without its books and pulse totals.
+  package func remainder(of points: [PointDescription], boot: BootID) -> PipelineState {
+    var state = PipelineState()
+    func isPrivate(_ point: PointIndex) -> Bool { plans[Int(point)].treatment.staysInMemory }
+    state.windows = aggregator.allPanes.map {
+      PipelineState.OpenWindow(
+        point: points[Int($0.base.point)], window: $0, staysInMemory: isPrivate($0.base.point))
+    }
+    state.counters = counted { _ in true }.map {
+      PipelineState.CounterTotal(
+        point: points[Int($0.point)], counter: $0.counter, boot: boot, staysInMemory: isPrivate($0.point))
+    }
+    state.waiting = waiting { _ in true }.map {
+      PipelineState.WaitingReading(
+        point: points[Int($0.point)], reading: $0, staysInMemory: isPrivate($0.point))
+    }
+    return state
+  }
 
   /// Those that have counted.
-  package var counted: [(point: PointIndex, counter: CounterState)] {
+  private func counted(
+    where isWanted: (PointTreatment) -> Bool
+  ) -> [(point: PointIndex, counter: CounterState)] {
     plans.enumerated().compactMap { place, plan in
-      guard plan.counter >= 0, counters[plan.counter].quantum != 0 else { return nil }
+      guard plan.counter >= 0, counters[plan.counter].quantum != 0, isWanted(plan.treatment) else {
+        return nil
+      }
       return (PointIndex(place), counters[plan.counter])
     }
   }
 
   /// Readings that wait for their successor.
-  package var waiting: [Reading] {
+  private func waiting(where isWanted: (PointTreatment) -> Bool) -> [Reading] {
     plans.compactMap { plan in
-      plan.tests >= 0 && !plan.treatment.staysInMemory ? qualities[plan.tests].waiting : nil
+      plan.tests >= 0 && isWanted(plan.treatment) ? qualities[plan.tests].waiting : nil
     }
   }
 }

@@ -30,6 +30,7 @@ package struct QuantileSketch: Equatable, Sendable {
   }
 
   package mutating func add(_ value: Double) {
+    guard value.isFinite else { return }
     count &+= 1
     let magnitude = value.magnitude
     guard magnitude >= Self.least else {
@@ -111,9 +112,8 @@ private struct Bins: Equatable, Sendable, Sequence {
     left.elementsEqual(right) { $0.bin == $1.bin && $0.number == $1.number }
   }
 
-  mutating func removeAll() {
-    for place in counts.indices { counts[place] = 0 }
-  }
+  /// The next value says where the bins lie: one outlier is not to have them for ever.
+  mutating func removeAll() { counts.removeAll(keepingCapacity: true) }
 
   mutating func add(_ number: UInt64, at bin: Int32) {
     if counts.isEmpty { lowest = bin - Self.stride / 2 }

@@ -37,7 +37,9 @@ package struct WindowAggregator: Sendable {
     var extras = -1
     var sketch = -1
     var closed = -1
+    var kind: PointKind
     var treatment: PointTreatment
+
   }
 
   /// How long after its end a window waits for readings that are still on their way through the ring.
@@ -66,7 +68,7 @@ package struct WindowAggregator: Sendable {
   package init(points: [PointDescription], treatments: [PointTreatment] = [], startedAt: Timestamp) {
     plans = points.enumerated().map { place, point in
       Plan(
-        window: point.window, functions: point.functions, length: point.window.step,
+        window: point.window, functions: point.functions, length: point.window.step, kind: point.kind,
         treatment: place < treatments.count ? treatments[place] : PointTreatment())
     }
     open = Array(repeating: nil, count: points.count)
@@ -76,7 +78,12 @@ package struct WindowAggregator: Sendable {
 
   private mutating func makeRoom(_ place: Int) {
     let functions = plans[place].functions
-    if !functions.isDisjoint(with: WindowFunctions.extras.subtracting(.percentiles).subtracting(.good)) {
+    // What a counter counted, and how often a state changed, are its events.
+    let countsEvents =
+      plans[place].treatment.minimumCount > 0 && [.counter, .state].contains(plans[place].kind)
+    if countsEvents
+      || !functions.isDisjoint(with: WindowFunctions.extras.subtracting(.percentiles).subtracting(.good))
+    {
       plans[place].extras = extras.count
       extras.append(Extras())
     }
@@ -97,11 +104,13 @@ package struct WindowAggregator: Sendable {
     let place = Int(reading.point)
     let start = Self.start(of: reading.time.microseconds, length: plans[place].length)
     noteClock(of: reading)
+    // A window in which the clock was set covers more or less than it says.
+    if let current = open[place], Self.isStep(from: current.offset, to: reading.moment.offset) {
+      open[place]!.isPartial = true
+    }
     if let current = open[place], current.start.microseconds != start {
       let isBack = start < current.start.microseconds
-      if isBack || Self.isStep(from: current.offset, to: reading.moment.offset) {
-        open[place]!.isPartial = true
-      }
+      if isBack { open[place]!.isPartial = true }
       close(place, emit)
       // The rest of a window that a step of the clock entered again is not the whole of it either.
       if isBack { begin(reading.point, start, isPartial: true) }
@@ -137,7 +146,12 @@ package struct WindowAggregator: Sendable {
 
   /// Closes the windows whose end is `grace` past, in the order of their points. `boot`: by it a step is seen before the
   /// next reading comes.
-  package mutating func closeDue(at now: Timestamp, boot: BootTime? = nil, _ emit: (Row) -> Void) {
+  /// `isAwaited`: whether a reading of a window that ends at the given time is still to come.
+  package mutating func closeDue(
+    at now: Timestamp, boot: BootTime? = nil,
+    isAwaited: (_ place: Int, _ end: Int64) -> Bool = { _, _ in false },
+    _ emit: (Row) -> Void
+  ) {
     let limit = now.microseconds - Self.grace.microseconds
     let isSetBack = now.microseconds < latest - Int64(Self.leastStep) - Self.grace.microseconds
     latest = now.microseconds
@@ -151,7 +165,7 @@ package struct WindowAggregator: Sendable {
       let isAhead = accumulator.start.microseconds > now.microseconds + Self.grace.microseconds
       let isCut = offset.map { Self.isStep(from: accumulator.offset, to: $0) } ?? false
       if isAhead || isCut { open[place]!.isPartial = true }
-      if end <= limit || isAhead {
+      if isAhead || end <= limit && !isAwaited(place, end) {
         close(place, emit)
       } else {
         earliestEnd = Swift.min(earliestEnd, end)
@@ -166,11 +180,27 @@ package struct WindowAggregator: Sendable {
     if plan.closed >= 0 {
       pane = slide(pane, plan)
     }
-    guard pane.base.count >= plan.treatment.minimumCount else {
+    let events = plan.treatment.minimumCount > 0 ? Self.events(of: pane, plan.kind) : .infinity
+    let isPrivate = plan.treatment.publishesOnlyAggregates
+    // One reading alone would be itself.
+    guard events >= Double(plan.treatment.minimumCount), !isPrivate || pane.base.count > 1
+    else {
       suppressed &+= 1
       return
     }
-    emit(Self.row(pane, length: plan.window.length, plan.functions))
+    emit(
+      isPrivate
+        ? Self.rowWithoutReadings(pane, length: plan.window.length, plan.functions)
+        : Self.row(pane, length: plan.window.length, plan.functions))
+  }
+
+  /// What `min-count` is about: what a counter counted, how often a state changed, else the readings.
+  private static func events(of pane: Pane, _ kind: PointKind) -> Double {
+    switch (kind, pane.extras) {
+    case (.counter, let extras?): extras.increase
+    case (.state, let extras?): Double(extras.transitions)
+    default: Double(pane.base.count)
+    }
   }
 
   private mutating func endPane(_ place: Int) -> Pane? {
@@ -179,12 +209,9 @@ package struct WindowAggregator: Sendable {
     let plan = plans[place]
     open[place] = nil
     if plan.extras >= 0 {
-      // A step back left it before its end.
       let end = base.start.microseconds &+ plan.length &- base.offset
-      if !base.isPartial || end > extras[plan.extras].front {
-        extras[plan.extras].hold(
-          until: Swift.min(end, extras[plan.extras].front &+ plan.length), plan.functions)
-      }
+      extras[plan.extras].hold(
+        until: Swift.min(end, extras[plan.extras].front &+ plan.length), plan.functions)
       pane.extras = extras[plan.extras]
       extras[plan.extras].reset()
     }

@@ -10,6 +10,8 @@ extension WindowAggregator {
       package var time: Int64 = 0
     }
 
+    static let unknownBoot = Int64.min
+
     /// States that are told apart in one window; the time in others is added up.
     package static let mostStates = 6
 
@@ -21,6 +23,8 @@ extension WindowAggregator {
     /// The last good value and its time; meaningless unless `hasPrevious`.
     var previous = 0.0
     var previousTime: Int64 = 0
+    /// Its boot time; `unknownBoot` where it is of another boot. Not stored.
+    var previousBoot = unknownBoot
     var hasPrevious = false
 
     // Of this window.
@@ -73,18 +77,23 @@ extension WindowAggregator.Extras {
     if !hasFirst { (first, hasFirst) = (value, true) }
     if hasPrevious {
       if number != previous { transitions &+= 1 }
-      if functions.contains(.increase) || functions.contains(.rate) {
-        if number > previous { increase += number - previous }
-        countedFor &+= max(0, reading.time.microseconds &- previousTime)
-      }
+      if number > previous { increase += number - previous }
+      countedFor &+= max(0, sincePrevious(reading))
     }
     if functions.contains(.vectorMean) {
       let angle = number * (.pi / 180)
       sine += Glibc.sin(angle)
       cosine += Glibc.cos(angle)
     }
-    (previous, previousTime, hasPrevious) = (number, reading.time.microseconds, true)
+    (previous, previousTime, previousBoot) = (number, reading.time.microseconds, boot)
+    hasPrevious = true
     (held, front, isHeld) = (number, boot, true)
+  }
+
+  /// Microseconds; 0 where that is not known. The boot clock is never set.
+  private func sincePrevious(_ reading: Reading) -> Int64 {
+    if previousBoot != Self.unknownBoot { return reading.boot.microseconds &- previousBoot }
+    return reading.timeQuality == .synced ? reading.time.microseconds &- previousTime : 0
   }
 
   /// The value that holds counts up to `boot`, the end of the window at the latest.
@@ -115,7 +124,8 @@ extension WindowAggregator.Extras {
   mutating func reset() {
     var next = Self()
     (next.held, next.front, next.isHeld) = (held, front, isHeld)
-    (next.previous, next.previousTime, next.hasPrevious) = (previous, previousTime, hasPrevious)
+    (next.previous, next.previousTime, next.previousBoot) = (previous, previousTime, previousBoot)
+    next.hasPrevious = hasPrevious
     self = next
   }
 

@@ -55,10 +55,20 @@ struct ExtrasMerger {
   }
 
   private mutating func addUp(_ extra: ExtraStatistic) {
-    guard let place = merged.firstIndex(where: { $0.function == extra.function && $0.state == extra.state })
-    else {
-      let place = merged.firstIndex { $0.function.rawValue > extra.function.rawValue } ?? merged.endIndex
-      return merged.insert(extra, at: place)
+    var extra = extra
+    func place() -> Int? {
+      merged.firstIndex { $0.function == extra.function && $0.state == extra.state }
+    }
+    // A row has room for so many states; the time in others is added up, as in a window.
+    let states = merged.count { $0.function == .durations && $0.state.isFinite }
+    if extra.function == .durations, states >= WindowAggregator.Extras.mostStates, place() == nil {
+      extra.state = .infinity
+    }
+    guard let place = place() else {
+      let next = merged.firstIndex {
+        ($0.function.rawValue, $0.state) > (extra.function.rawValue, extra.state)
+      }
+      return merged.insert(extra, at: next ?? merged.endIndex)
     }
     switch (merged[place].value, extra.value) {
     case (.unsigned(let mine), .unsigned(let theirs)):

@@ -1,10 +1,15 @@
 // What a start takes up of windows that were open.
 extension WindowAggregator {
   /// What is to be stored of the open windows, in the order of their points; nothing of those that are private.
-  package var openPanes: [Pane] {
+  package var openPanes: [Pane] { panes { !$0.staysInMemory } }
+
+  /// The same for who goes on in this process, with all of them.
+  package var allPanes: [Pane] { panes { _ in true } }
+
+  private func panes(where isWanted: (PointTreatment) -> Bool) -> [Pane] {
     open.indices.flatMap { place -> [Pane] in
       let plan = plans[place]
-      guard !plan.treatment.staysInMemory else { return [] }
+      guard isWanted(plan.treatment) else { return [] }
       let before = plan.closed >= 0 ? closed[plan.closed].map { $0.playing(.closed) } : []
       let carried = plan.extras >= 0 ? extras[plan.extras] : nil
       if let base = open[place] {
@@ -22,8 +27,7 @@ extension WindowAggregator {
   package mutating func restore(_ pane: Pane, goesOn: Bool = false) {
     let place = Int(pane.base.point)
     let plan = plans[place]
-    guard plan.length > 0, !plan.treatment.staysInMemory,
-      pane.base.start.microseconds % plan.length == 0,
+    guard plan.length > 0, pane.base.start.microseconds % plan.length == 0,
       pane.base.start.microseconds.magnitude < 1 << 62, pane.base.offset.magnitude < 1 << 61
     else { return }
     if pane.role == .closed {

@@ -21,13 +21,27 @@ extension WindowAggregator {
           extras: extras)))
   }
 
+  /// Where the pane begins that a reading lies in; `window` is not raw.
+  package static func start(of reading: Reading, in window: Window) -> Timestamp {
+    Timestamp(microseconds: start(of: reading.time.microseconds, length: window.step))
+  }
+
   /// The row of a reading that comes alone: of a windowed point a window that knows no other.
   package static func row(of reading: Reading, _ point: PointDescription) -> Row {
     guard point.window != .raw else { return Row(reading) }
-    let start = start(of: reading.time.microseconds, length: point.window.step)
-    var base = Accumulator(point: reading.point, start: Timestamp(microseconds: start), isPartial: true)
+    var base = Accumulator(
+      point: reading.point, start: start(of: reading, in: point.window), isPartial: true)
     base.add(reading)
     return row(Pane(base), length: point.window.step, point.functions)
+  }
+
+  /// The same of a point whose readings stay in memory: what is a reading itself gives way to the mean.
+  static func rowWithoutReadings(_ pane: Pane, length: Int64, _ functions: WindowFunctions) -> Row {
+    var row = row(pane, length: length, functions)
+    guard case .window(var summary) = row.body, summary.count > 0 else { return row }
+    (summary.last, summary.min, summary.max) = (.double(summary.mean), summary.mean, summary.mean)
+    row.body = .window(summary)
+    return row
   }
 
   package static func row(_ pane: Pane, length: Int64, _ functions: WindowFunctions) -> Row {
@@ -35,7 +49,9 @@ extension WindowAggregator {
     for (function, quantile) in [(WindowFunctions.p50, 0.5), (.p90, 0.9), (.p99, 0.99)]
     where functions.contains(function) {
       if let value = pane.sketch?.value(at: quantile) {
-        found.append(ExtraStatistic(function, .double(value)))
+        // A bin is wider than a window of equal readings.
+        let inside = min(max(value, pane.base.min), pane.base.max)
+        found.append(ExtraStatistic(function, .double(inside)))
       }
     }
     let all = pane.base.count &+ pane.base.bad

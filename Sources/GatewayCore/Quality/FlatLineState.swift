@@ -16,18 +16,19 @@ struct FlatLineState: BitwiseCopyable, Sendable {
 
   /// Every duration below the result, in milliseconds, is one for which this reading is flat. `now`: milliseconds,
   /// modulo 2^32, as `previous`, which is when the reading before came. Readings are never further apart than 2^31.
+  /// `longest`: no longer duration is asked for, so what is older is not looked at.
   @inline(__always)
   mutating func add(
-    _ value: Double, at now: UInt32, after previous: UInt32, within tolerance: Double
+    _ value: Double, at now: UInt32, after previous: UInt32, within tolerance: Double, longest: UInt32
   ) -> UInt32 {
     // Nothing lies within less than nothing.
     guard tolerance > 0 else { return 0 }
     // The whole duration itself is enough behind the first reading.
     if highs.isEmpty { broken = now &- 1 }
+    highs.forget(now, longest)
+    lows.forget(now, longest)
     highs.add(value, at: now, tolerance)
     lows.add(-value, at: now, tolerance)
-    highs.forget(now)
-    lows.forget(now)
     while highs.first + lows.first >= tolerance {
       // The older of the two goes; the newest reading itself stays.
       let isHighOlder =
@@ -73,8 +74,8 @@ private struct Extremes: BitwiseCopyable, Sendable {
   }
 
   @inline(__always)
-  mutating func forget(_ now: UInt32) {
-    while count > 1, now &- firstTime > 1 << 31 { _ = removeFirst() }
+  mutating func forget(_ now: UInt32, _ longest: UInt32) {
+    while count > 1, now &- firstTime > longest { _ = removeFirst() }
   }
 
   /// Joins those that lie within `step`. All lie within five steps, so that five remain at most.

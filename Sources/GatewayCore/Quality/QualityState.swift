@@ -78,7 +78,10 @@ package struct QualityState: BitwiseCopyable, Sendable {
     let now = UInt32(truncatingIfNeeded: judged.boot.microseconds / 1000)
     if let flat = tests.flat {
       let before = UInt32(truncatingIfNeeded: last / 1000)
-      let duration = Int64(flatLine.add(number, at: now, after: before, within: flat.tolerance)) * 1000
+      let longest = UInt32(clamping: min(max(flat.times.bad ?? 0, flat.times.suspect ?? 0) / 1000, 1 << 31))
+      let duration =
+        Int64(
+          flatLine.add(number, at: now, after: before, within: flat.tolerance, longest: longest)) * 1000
       if let bad = flat.times.bad, duration > bad {
         judged.find(.bad, .flatLine)
       } else if let suspect = flat.times.suspect, duration > suspect {

@@ -153,4 +153,121 @@ import Testing
     #expect(rows.last?.body == .reading(.double(9999)))
     #expect(rows.last?.quality == .bad && rows.last?.reason == .outOfRange)
   }
+
+  @Test func aPrivateWindowsRowHoldsNoReading() throws {
+    let points = [point("street.speed", .tumbling(seconds: 60), [.mean, .count])]
+    var stage = stage(points, [treatment { $0.publishesOnlyAggregates = true }])
+    take(
+      &stage,
+      [(60, 10), (61, 20), (62, 60), (120, 5), (180, 5), (181, 6), (240, 1)].map {
+        reading(0, at: $0.0, $0.1)
+      })
+    let rows = rows(&stage)
+    // A window of one reading is the reading.
+    #expect(rows.map(\.time.microseconds) == [120 * second, 240 * second] && stage.suppressed == 1)
+    guard case .window(let summary) = rows[0].body else { return #expect(Bool(false), "a window") }
+    #expect(summary.mean == 30 && summary.min == 30 && summary.max == 30 && summary.last == .double(30))
+  }
+
+  /// Ten polls may see one passage.
+  @Test func ofACounterMinCountCountsWhatItCounted() {
+    let points = [point("street.cars", .tumbling(seconds: 60), [.increase, .count], kind: .counter)]
+    var stage = stage(
+      points,
+      [
+        treatment {
+          $0.counter = CounterConfig()
+          $0.minimumCount = 5
+        }
+      ])
+    let counts: [(Int64, Double)] = [(60, 100), (70, 101), (80, 101), (120, 103), (130, 110), (180, 110)]
+    take(&stage, counts.map { reading(0, at: $0.0, $0.1) })
+    #expect(rows(&stage).map(\.time.microseconds) == [180 * second] && stage.suppressed == 1)
+  }
+
+  @Test func whatIsKeptInMemoryGoesOnBehindAReload() throws {
+    let points = [point("street.speed", .tumbling(seconds: 60), [.mean, .count])]
+    let hidden = treatment { $0.publishesOnlyAggregates = true }
+    var first = stage(points, [hidden])
+    take(&first, [reading(0, at: 60, 1), reading(0, at: 61, 2)])
+    #expect(first.panes.isEmpty)
+    let remainder = first.remainder(of: points, boot: Self.boot)
+    #expect(remainder.windows.map(\.staysInMemory) == [true])
+    var second = stage(points, [hidden], state: remainder)
+    take(&second, [reading(0, at: 62, 3), reading(0, at: 120, 9)])
+    guard case .window(let summary) = try #require(rows(&second).first).body else {
+      return #expect(Bool(false), "a window")
+    }
+    #expect(summary.count == 3 && summary.mean == 2)
+  }
+
+  /// The last reading of a window waits for its successor longer than the window does.
+  @Test func aWindowWaitsForTheReadingThatWaits() {
+    let points = [point("m.level", .tumbling(seconds: 60))]
+    let tests = treatment {
+      $0.tests.spike = .init(suspect: 5, bad: nil)
+      $0.patience = 20 * second
+    }
+    var stage = stage(points, [tests])
+    take(&stage, stride(from: Int64(60), through: 115, by: 11).map { reading(0, at: $0, 1) })
+    stage.closeDue(at: moment(123))
+    #expect(stage.rows.rowCount == 0)
+    take(&stage, [reading(0, at: 126, 1)])
+    stage.closeDue(at: moment(127))
+    guard case .window(let summary) = rows(&stage).first?.body else {
+      return #expect(Bool(false), "a window")
+    }
+    #expect(summary.count == 6 && !summary.isPartial)
+  }
+
+  @Test func aReadingWhoseSuccessorDoesNotComeLeavesAfterTwoPeriods() {
+    let points = [point("m.level")]
+    let tests = treatment {
+      $0.tests.spike = .init(suspect: 5, bad: nil)
+      $0.patience = 4 * second
+    }
+    var stage = stage(points, [tests])
+    take(&stage, [reading(0, at: 10, 7)])
+    stage.closeDue(at: moment(13))
+    #expect(stage.rows.rowCount == 0)
+    stage.closeDue(at: moment(15))
+    #expect(rows(&stage).map(\.body) == [.reading(.double(7))] && stage.judged.count == 1)
+  }
+
+  private func moment(_ seconds: Int64) -> Moment {
+    Moment(
+      time: Timestamp(microseconds: seconds * second), boot: BootTime(microseconds: seconds * second))
+  }
+
+  @Test func percentilesLieInTheirWindowAndForgetAnOutlier() throws {
+    let points = [point("m.level", .tumbling(seconds: 60), .percentiles)]
+    var stage = stage(points, [PointTreatment()])
+    take(
+      &stage,
+      [(60, 4), (61, 4), (120, 1e30), (121, 20), (180, 20), (181, 20), (240, 1)].map {
+        reading(0, at: $0.0, $0.1)
+      })
+    let rows = rows(&stage)
+    let medians = rows.compactMap { row -> Double? in
+      guard case .window(let summary) = row.body else { return nil }
+      return summary.value(of: .p50)?.asDouble
+    }
+    // (In the second one they lie further apart than there are bins.)
+    #expect(medians.count == 3 && medians[0] == 4 && medians[2] == 20)
+  }
+
+  @Test func aWindowInWhichTheClockWasSetIsPartial() {
+    let points = [point("m.level", .tumbling(seconds: 900))]
+    var stage = stage(points, [PointTreatment()])
+    var ahead = reading(0, at: 960, 1)
+    ahead.time = Timestamp(microseconds: 1260 * second)
+    take(&stage, [reading(0, at: 910, 1), ahead])
+    var last = reading(0, at: 1800, 1)
+    last.time = Timestamp(microseconds: 2100 * second)
+    take(&stage, [last])
+    guard case .window(let summary) = rows(&stage).first?.body else {
+      return #expect(Bool(false), "a window")
+    }
+    #expect(summary.isPartial && summary.count == 2)
+  }
 }

@@ -259,4 +259,35 @@ import Testing
       #expect(thinner.finish().rows.count <= 5)
     }
   }
+
+  /// A row has room for so many states; a program of a hundred steps has more.
+  @Test func theStatesOfManyWindowsFitOneRow() throws {
+    let catalogue = Catalogue(points: [
+      PointDescription(
+        name: "a.step", unit: nil, kind: .state, window: .tumbling(seconds: 60), functions: .durations)
+    ])
+    var thinner = RowThinner(grain: RowThinner.grains[6])
+    for minute in 0..<100 {
+      let end = Int64(minute + 1) * 60_000_000
+      thinner.add(
+        Row(
+          point: 0, time: Timestamp(microseconds: end), boot: BootTime(microseconds: end), quality: .good,
+          reason: .none, timeQuality: .synced,
+          body: .window(
+            WindowSummary(
+              seconds: 60, count: 60, bad: 0, isPartial: false, mean: 1, min: 1, max: 1, sum: 60,
+              standardDeviation: 0, last: .signed(1),
+              extras: [ExtraStatistic(.durations, .double(60), state: Double(minute))]))), of: catalogue)
+    }
+    let rows = thinner.finish().rows
+    var encoder = RowEncoder()
+    for row in rows { encoder.append(row) }
+    guard case .window(let summary) = try #require(rows.first).body else {
+      Issue.record("a window")
+      return
+    }
+    #expect(rows.count == 1 && summary.extras.count == 7)
+    #expect(summary.extras.reduce(0) { $0 + $1.value.asDouble } == 6000)
+    #expect(summary.extras.last?.state == .infinity)
+  }
 }
