@@ -63,8 +63,9 @@ package struct Outbox: ~Copyable {
     state.inFlight == .backlog ? body(backlog.batch) : body(live.batch)
   }
 
-  /// Takes in what was stored and settled meanwhile. True: a batch is to be posted now.
-  package mutating func advance(at now: BootTime) -> Bool {
+  /// Takes in what was stored and settled meanwhile. `hasRecovered`: the destination took rows of another forwarder after a
+  /// failure. True: a batch is to be posted now.
+  package mutating func advance(at now: BootTime, hasRecovered: Bool = false) -> Bool {
     let outdated = outdated
     perform(
       state.withdraw { [queue] rows in
@@ -72,7 +73,7 @@ package struct Outbox: ~Copyable {
       })
     while draftLive(at: now) {}
     while draftBacklog(at: now) {}
-    perform(state.handle(.timePassed, at: now))
+    perform(state.handle(hasRecovered ? .recovered : .timePassed, at: now))
     return takePost()
   }
 
