@@ -1,8 +1,8 @@
 internal import GatewayCore
 internal import GatewaySystem
 
-/// Where the pipeline's readings meet the alarms: what is raised or cleared goes to the lane within the turn. Owned by
-/// the pipeline's thread.
+/// Where the pipeline's readings meet the alarms: what is raised or cleared goes to the lane within the turn; while the
+/// lane's disk is behind, it gathers here, so that an alarm which flaps makes few commits. Owned by the pipeline's thread.
 struct AlarmDesk: ~Copyable {
   /// Rows are handed over early when they reach this, so that a commit has room for the state of all alarms.
   private static let commitBytes = 16 << 10
@@ -10,6 +10,10 @@ struct AlarmDesk: ~Copyable {
   private let lane: AlarmLane
   private var roll: AlarmRoll
   private var hasCommitted = false
+  /// The state has to be committed though no row says so.
+  private var isOwed = false
+  /// Rows that were gathered when the lane was shown the alarms last.
+  private var shownRows = 0
   /// How often the disk had come back by the last commit: it lacks what went to memory meanwhile.
   private var returns: Int
 
@@ -30,7 +34,6 @@ struct AlarmDesk: ~Copyable {
   /// Once in a turn, behind its readings. `isDrained`: none waits to be taken, so that silence is silence.
   mutating func turn(at now: Moment, isDrained: Bool) {
     if isDrained { roll.tick(at: now, lane.timeQuality(of: now)) }
-    var isOwed = false
     if let late = lane.past.takeUp() {
       roll.takeUp(late)
       isOwed = true
@@ -38,6 +41,18 @@ struct AlarmDesk: ~Copyable {
     let returns = lane.stores.returns
     if returns != self.returns { isOwed = true }
     self.returns = returns
+    guard isOwed || roll.rows.rowCount > 0 else { return }
+    if !lane.queue.isBehind {
+      commit(at: now.time)
+    } else if roll.rows.rowCount > shownRows {
+      shownRows = roll.rows.rowCount
+      lane.show(roll.reports, roll.raised)
+    }
+  }
+
+  /// The last turn: hands over what is gathered, however far the disk is behind.
+  mutating func finish(at now: Moment) {
+    turn(at: now, isDrained: true)
     if isOwed || roll.rows.rowCount > 0 { commit(at: now.time) }
   }
 
@@ -47,7 +62,7 @@ struct AlarmDesk: ~Copyable {
       PendingCommit(
         payload: roll.takeRows(), raised: raised, rowCount: count, catalogue: roll.catalogue, time: time,
         beginsPipeline: !hasCommitted, knowsPast: lane.past.isKnown))
-    hasCommitted = true
+    (hasCommitted, isOwed, shownRows) = (true, false, 0)
     lane.show(roll.reports, raised)
   }
 }

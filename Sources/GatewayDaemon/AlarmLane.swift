@@ -26,14 +26,16 @@ final class AlarmLane: Sendable {
 
   /// nil where there are no alarms and never were.
   static func make(
-    _ options: DaemonOptions, _ config: GatewayConfig, clock: ClockState, wake: EventSignal
+    _ options: DaemonOptions, _ config: GatewayConfig, secrets: Depot.Secrets, clock: ClockState,
+    wake: EventSignal
   ) throws(StartFailure) -> AlarmLane? {
     guard config.hasAlarms || options.hasAlarmStore else { return nil }
-    return try AlarmLane(options, config, clock: clock, wake: wake)
+    return try AlarmLane(options, config, secrets: secrets, clock: clock, wake: wake)
   }
 
   private init(
-    _ options: DaemonOptions, _ config: GatewayConfig, clock: ClockState, wake: EventSignal
+    _ options: DaemonOptions, _ config: GatewayConfig, secrets: Depot.Secrets, clock: ClockState,
+    wake: EventSignal
   ) throws(StartFailure) {
     let (boot, clocks) = (clock.boot, clock.boots)
     let past = LatePast<[RaisedAlarm]>()
@@ -44,7 +46,7 @@ final class AlarmLane: Sendable {
       return (closing, { [raised] in past.found(raised) })
     }
     stores = try Stores(
-      config.ofAlarms, boot: boot, clocks: clocks, secrets: options.secrets, totals: PulseTotals(),
+      config.ofAlarms, boot: boot, clocks: clocks, secrets: secrets, totals: PulseTotals(),
       memoryCapacity: AlarmLane.memoryCapacity, openDisk: options.alarmOpener(boot: boot, clocks: clocks),
       takeUp: takeUp)
     do throws(SystemError) {

@@ -41,11 +41,13 @@ final class Commands: ControlDelegate {
     guard let found = config.destinations.first(where: { $0.name == destination }) else {
       return .unknown(known: config.destinations.map(\.name))
     }
+    let stateDirectory = gateway.stores.secrets.stateDirectory
     return begin(at: destination) { queues throws(SystemError) -> PreviewDraft in
       // Of what is measured there is always something to show.
       let queues = queues.filter { !$0.isApart } + queues.filter(\.isApart)
       return PreviewDraft(
-        found, gateway: config.id, points: points, queues: queues.map(\.queue),
+        found, gateway: config.id, stateDirectory: stateDirectory, points: points,
+        queues: queues.map(\.queue),
         present: PresentQueue(
           live.points, live.snapshot, queues.first?.store.stream ?? StreamID(bits: 0)))
     }.map { $0 }

@@ -13,12 +13,13 @@ final class Depot: Sendable {
     var heartbeat: Heartbeat
   }
 
-  /// Where forwarders look for secrets.
+  /// Where forwarders look for secrets, and what those of all stores share.
   struct Secrets: Sendable {
     var credentialsDirectory: String?
     var configDirectory: String
     /// Where formats keep what they know of a platform.
     var stateDirectory: String?
+    var recoveries = Recoveries()
 
     var files: SecretFiles {
       SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
@@ -45,7 +46,8 @@ final class Depot: Sendable {
       let forwarder = try Forwarder(
         destination: destination, gateway: config.id, queue: queue, quarantine: queue,
         credentialsDirectory: secrets.credentialsDirectory, configDirectory: secrets.configDirectory,
-        heartbeat: heartbeat, stateDirectory: secrets.stateDirectory, lastKnownTime: store.latestKnownTime)
+        heartbeat: heartbeat, stateDirectory: secrets.stateDirectory, lastKnownTime: store.latestKnownTime,
+        recovery: secrets.recoveries.of(destination.name))
       uplinks.append(Uplink(name: destination.name, forwarder: forwarder, heartbeat: heartbeat))
     }
     return uplinks

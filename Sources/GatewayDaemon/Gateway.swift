@@ -109,7 +109,7 @@ package final class Gateway: Sendable {
   /// Makes the lane of alarms where it is needed and not there.
   private func beginAlarms(_ config: GatewayConfig) throws(StartFailure) {
     guard alarmLane == nil,
-      let lane = try AlarmLane.make(options, config, clock: clock, wake: wake)
+      let lane = try AlarmLane.make(options, config, secrets: stores.secrets, clock: clock, wake: wake)
     else { return }
     do throws(SystemError) { try lane.start() } catch { throw .system(error) }
     alarms.withLock { $0 = lane }

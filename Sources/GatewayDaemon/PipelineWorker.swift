@@ -22,6 +22,7 @@ struct PipelineWorker: ~Copyable {
   private let boot: BootID
   private var stage: PointStage
   private var alarms: AlarmDesk?
+  private let alarmQueue: CommitQueue?
   private var nextCommit: BootTime
   private var hasCommitted = false
 
@@ -51,6 +52,7 @@ struct PipelineWorker: ~Copyable {
       boot: setup.boot)
     nextCommit = now.boot.advanced(by: commitInterval)
     alarms = setup.alarms?.makeDesk()
+    alarmQueue = setup.alarms?.queue
   }
 
   /// How long readings may lie in the rings: short beside the commit interval.
@@ -76,14 +78,17 @@ struct PipelineWorker: ~Copyable {
     }
   }
 
-  /// False when the queue is full: then something may be left in the rings.
+  /// A disk takes neither rows nor alarms.
+  private var isFull: Bool { queue.isFull || alarmQueue?.isFull == true }
+
+  /// False when a queue is full: then something may be left in the rings.
   private mutating func drainRings(untilFull: Bool) -> Bool {
     for port in ports {
-      if untilFull && queue.isFull { return false }
+      if untilFull && isFull { return false }
       while take(from: port) > 0 {
         guard stage.rows.bytes.count + stage.journal.bytes.count >= Self.commitBytes else { continue }
         commit(at: SystemClock.time)
-        if untilFull && queue.isFull { return false }
+        if untilFull && isFull { return false }
       }
     }
     return true
@@ -141,7 +146,7 @@ struct PipelineWorker: ~Copyable {
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
     stage.closeDue(at: now)
-    alarms?.turn(at: now, isDrained: true)
+    alarms?.finish(at: now)
     commit(at: now.time)
     let points = catalogue.points
     var state = stage.remainder(of: points, boot: boot)

@@ -19,18 +19,20 @@ final class PreviewDraft: PreviewedRows, Carrying {
 
   private let destination: DestinationConfig
   private let gateway: String
+  private let stateDirectory: String?
   private let points: WatchedPoints
   private let queues: [any DeliveryQueue]
   private let present: PresentQueue
   private let state = Mutex(State())
 
-  /// `queues`: one for each store.
+  /// `queues`: one for each store. `stateDirectory`: where formats keep what they know of a platform.
   init(
-    _ destination: DestinationConfig, gateway: String, points: WatchedPoints, queues: [any DeliveryQueue],
-    present: PresentQueue
+    _ destination: DestinationConfig, gateway: String, stateDirectory: String?, points: WatchedPoints,
+    queues: [any DeliveryQueue], present: PresentQueue
   ) {
     self.destination = destination
     self.gateway = gateway
+    self.stateDirectory = stateDirectory
     self.points = points
     self.queues = queues
     self.present = present
@@ -89,7 +91,8 @@ final class PreviewDraft: PreviewedRows, Carrying {
     var plain = destination
     plain.usesGzip = false
     let format = SomePoints(
-      of: destination.makeFormat(for: lane, gateway: gateway), points, atMost: Self.mostRows)
+      of: destination.makeFormat(for: lane, gateway: gateway, state: stateDirectory), points,
+      atMost: Self.mostRows)
     var builder = BatchBuilder(plain, gateway: gateway, queue: queue, from: rows.lowerBound, format: format)
     var batch = SealedBatch()
     var next = rows.lowerBound

@@ -3,7 +3,7 @@ internal import GatewayCore
 /// How far the requests of a batch have come that takes more than one. A batch that is sent again goes on with the request
 /// that failed: a platform that has ten of them and loses every third answer would hardly ever take all in one run.
 struct BatchParts {
-  private var batch: DeliveryRequest?
+  private var batch: (request: DeliveryRequest, clockVersion: UInt64?)?
   private var accepted = 0
 
   /// Which of the batch's requests is due.
@@ -11,8 +11,10 @@ struct BatchParts {
     // One of the other lane, which may have come between.
     if batch.requestCount == 1 { return 0 }
     let request = batch.request
-    // Rows of one stream under the same numbers make the same requests.
-    if request != self.batch { (self.batch, accepted) = (request, 0) }
+    // Rows of one stream under the same numbers make the same requests, as long as their times are the same.
+    if request != self.batch?.request || batch.clockVersion != self.batch?.clockVersion {
+      (self.batch, accepted) = ((request, batch.clockVersion), 0)
+    }
     return accepted
   }
 

@@ -32,6 +32,7 @@ package final class Forwarder: Sendable {
   private let stateDirectory: String?
   private let lastKnownTime: Timestamp?
   private let heartbeat: Heartbeat
+  private let recovery: Recovery
   private let wake: EventSignal
   private let isStopping = Atomic<Bool>(false)
   private let isFlushing = Atomic<Bool>(false)
@@ -39,11 +40,11 @@ package final class Forwarder: Sendable {
   private let thread = Mutex<WorkerThread?>(nil)
 
   /// `stateDirectory`: where formats keep what they know of a platform. `lastKnownTime`: it is later than this for
-  /// certain.
+  /// certain. `recovery`: shared by the forwarders of a destination.
   package init(
     destination: DestinationConfig, gateway: String, queue: any DeliveryQueue, quarantine: any Quarantine,
     credentialsDirectory: String?, configDirectory: String, heartbeat: Heartbeat,
-    stateDirectory: String? = nil, lastKnownTime: Timestamp? = nil
+    stateDirectory: String? = nil, lastKnownTime: Timestamp? = nil, recovery: Recovery = Recovery()
   ) throws(SystemError) {
     self.destination = destination
     self.gateway = gateway
@@ -51,6 +52,7 @@ package final class Forwarder: Sendable {
     self.quarantine = quarantine
     files = SecretFiles(credentialsDirectory: credentialsDirectory, configDirectory: configDirectory)
     self.heartbeat = heartbeat
+    self.recovery = recovery
     self.stateDirectory = stateDirectory
     self.lastKnownTime = lastKnownTime
     wake = try EventSignal()
@@ -101,11 +103,14 @@ package final class Forwarder: Sendable {
       destination, gateway: gateway, queue: queue, quarantine: quarantine, stateDirectory: stateDirectory,
       startPhase: dice.unit())
     let courier = Courier(transport, stored: stored)
+    var watch = RecoveryWatch(recovery)
+    recovery.join(wake)
+    defer { recovery.leave(wake) }
     note(transport.certificateEnd)
     while !isStopping.load(ordering: .acquiring) {
       heartbeat.beat()
       let now = SystemClock.boot
-      var mustPost = outbox.advance(at: now)
+      var mustPost = outbox.advance(at: now, hasRecovered: watch.hasNews(in: outbox.phase))
       if isFlushing.exchange(false, ordering: .acquiring), outbox.flush(at: now) { mustPost = true }
       if mustPost { outbox.withBatch { courier.begin($0) } }
       note(outbox.phase)
@@ -114,6 +119,7 @@ package final class Forwarder: Sendable {
       if outbox.withBatch({ courier.goOn(in: $0, after: outcome, at: destination) }) { continue }
       let end = outbox.finish(outcome, at: SystemClock.boot, random: dice.unit())
       courier.learn(end.verdict, after: outcome)
+      watch.note(end.verdict, after: outcome)
       if end.mustPost { outbox.withBatch { courier.begin($0) } }
       note(end.verdict, isBacklogHeld: outbox.isBacklogHeld)
     }

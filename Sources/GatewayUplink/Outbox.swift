@@ -5,7 +5,7 @@ package import GatewayCore
 /// queue and the format; knows no socket and no clock, so that whole delivery histories are tested without either.
 /// Promises that a row is settled as delivered only after a verdict that accepted it, and that a batch once posted is
 /// posted unchanged until it is, or until its rows are settled by others, or until the times of its rows become known
-/// and the platform cannot have it. Owned by the forwarder's thread.
+/// and no answer for it was lost. Owned by the forwarder's thread.
 package struct Outbox: ~Copyable {
   /// No jump leaves more runs of undelivered rows than so many: a ledger has room for twice as many.
   package static let mostRuns = 14
@@ -63,8 +63,9 @@ package struct Outbox: ~Copyable {
     state.inFlight == .backlog ? body(backlog.batch) : body(live.batch)
   }
 
-  /// Takes in what was stored and settled meanwhile. True: a batch is to be posted now.
-  package mutating func advance(at now: BootTime) -> Bool {
+  /// Takes in what was stored and settled meanwhile. `hasRecovered`: the destination took rows of another forwarder after a
+  /// failure. True: a batch is to be posted now.
+  package mutating func advance(at now: BootTime, hasRecovered: Bool = false) -> Bool {
     let outdated = outdated
     perform(
       state.withdraw { [queue] rows in
@@ -72,7 +73,7 @@ package struct Outbox: ~Copyable {
       })
     while draftLive(at: now) {}
     while draftBacklog(at: now) {}
-    perform(state.handle(.timePassed, at: now))
+    perform(state.handle(hasRecovered ? .recovered : .timePassed, at: now))
     return takePost()
   }
 
@@ -94,10 +95,10 @@ package struct Outbox: ~Copyable {
   package mutating func finish(
     _ outcome: DeliveryOutcome, at now: BootTime, random: Double
   ) -> (verdict: DeliveryVerdict, mustPost: Bool) {
-    let request = withBatch { $0.request }
+    let (request, looksUp) = withBatch { ($0.request, !$0.lookups.isEmpty) }
     var verdict = DeliveryPolicy.judge(outcome, request, at: destination)
     if outcome != .needless { verdict = carryOut(verdict, on: request.rows) }
-    if verdict.leavesDoubt(after: outcome) {
+    if verdict.keepsBytes(after: outcome, looksUp: looksUp) {
       if state.inFlight == .backlog { backlog.isDoubtful = true } else { live.isDoubtful = true }
     }
     if verdict == .accepted && state.mayBeBehind { catchUp() }

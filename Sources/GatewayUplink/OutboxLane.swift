@@ -9,7 +9,7 @@ struct OutboxLane: ~Copyable {
   private(set) var isSealed = false
   /// What is or was posted.
   private(set) var batch = SealedBatch()
-  /// The platform may have the batch though it did not say so: it is sent again as it was, whatever becomes known.
+  /// An answer for the batch was lost, so that the platform may have it: it is sent again as it was, whatever becomes known.
   var isDoubtful = false
 
   init(_ builder: consuming BatchBuilder) { self.builder = builder }

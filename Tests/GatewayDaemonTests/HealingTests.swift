@@ -130,6 +130,31 @@ struct HealingTests {
   }
 
   @Test(
+    "rows and alarms that a platform answered with 503 before the time was known arrive with their right time"
+  )
+  func anAnswerBeforeTheTimeIsKnown() throws {
+    let site = try Site(
+      "{name: ms, at: holding 0, type: uint32, window: raw, alarm: {name: late, above: 100}}")
+    let (cabinet, machine) = (site.cabinet, site.machine)
+    cabinet.platform.set(.status(503))
+    try cabinet.startAndWait()
+    try site.waitForRows(60)
+    machine.synchronize()
+    try cabinet.wait("the daemon to see it") { cabinet.status()?["clock"]?["synchronized"]?.bool == true }
+    try cabinet.wait("the step to be told") { cabinet.status()?["clock"]?["steps"]?.unsignedInteger == 1 }
+    cabinet.platform.clearFaults()
+    try site.waitUntilDelivered()
+    #expect(cabinet.platform.stats.streams.count == 2, "rows, and alarms")
+    let rows = try site.delivered
+    #expect(rows.count >= 60, "\(rows.count) rows; \(cabinet.platform.stats.streams)")
+    #expect(rows.contains { $0["state"]?.string == "raised" })
+    for row in rows {
+      #expect(row["timeQuality"] == nil && row["time"]?.string?.hasPrefix("1970") == false, "\(row)")
+    }
+    #expect(try cabinet.stop() == 0)
+  }
+
+  @Test(
     "fault 17: rows of two boots that never knew the time come as estimated, each within its bound and in their order, and a damaged table is set aside"
   )
   func bootsThatNeverKnew() throws {

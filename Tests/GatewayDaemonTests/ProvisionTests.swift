@@ -56,6 +56,10 @@ import Testing
     // A Thing, a Sensor, two ObservedProperties, two Datastreams.
     #expect(
       first.code == 0 && first.output == "2 Datastreams are known; 6 entities were made\n", "\(first.output)")
+    // A preview knows the Datastreams too.
+    let preview = try cabinet.control(["preview", "frost"])
+    #expect(
+      preview.code == 0 && preview.output.contains(#"[{"Datastream":{"@iot.id":"#), "\(preview.output)")
     let again = try cabinet.control(["provision", "frost", "--json"])
     #expect(again.code == 0 && again.output == #"{"created":0,"datastreams":2}"# + "\n", "\(again.output)")
     // Answers are lost, and the daemon is killed in the middle.

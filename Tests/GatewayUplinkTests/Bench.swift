@@ -10,7 +10,7 @@ final class Bench {
 
   init(
     _ url: String, queue: MemoryQueue = MemoryQueue(), credentials: String? = nil,
-    _ change: (inout DestinationConfig) -> Void = { _ in }
+    recovery: Recovery = Recovery(), _ change: (inout DestinationConfig) -> Void = { _ in }
   ) throws {
     self.queue = queue
     var destination = DestinationConfig(
@@ -19,7 +19,8 @@ final class Bench {
     change(&destination)
     forwarder = try Forwarder(
       destination: destination, gateway: "cabinet-0417", queue: queue, quarantine: MemoryQuarantine(),
-      credentialsDirectory: credentials, configDirectory: "/nonexistent", heartbeat: heartbeat)
+      credentialsDirectory: credentials, configDirectory: "/nonexistent", heartbeat: heartbeat,
+      recovery: recovery)
     try forwarder.start()
   }
 

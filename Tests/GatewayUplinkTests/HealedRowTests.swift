@@ -76,6 +76,54 @@ import Testing
     #expect(queue.now.violations == 0 && queue.now.delivered == 20)
   }
 
+  @Test(
+    "a batch that was answered, but not taken, is built anew when the time becomes known",
+    arguments: [503, 500, 401, 408])
+  func whatWasAnsweredIsBuiltAnew(status: Int) {
+    let clocks = Self.clocks()
+    let queue = MemoryQueue(clocks: clocks)
+    queue.store(Self.rows(20))
+    var outbox = Outbox(
+      Self.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
+    var mustPost = outbox.advance(at: Self.atStart)
+    #expect(mustPost)
+    mustPost =
+      outbox.finish(.answer(DeliveryAnswer(status: status)), at: Self.second(1), random: 0.5).mustPost
+    #expect(!mustPost)
+    Self.learn(clocks)
+    #expect(Self.deliver(&outbox, from: 10).sorted() == Array(1...20))
+    #expect(queue.now.violations == 0 && queue.now.delivered == 20)
+  }
+
+  @Test("an answer that was lost is not forgotten when the next attempt is answered")
+  func anAnswerBehindALostOneChangesNothing() {
+    let clocks = Self.clocks()
+    let queue = MemoryQueue(clocks: clocks)
+    queue.store(Self.rows(8))
+    var outbox = Outbox(
+      Self.destination, gateway: "cabinet", queue: queue, quarantine: MemoryQuarantine())
+    var mustPost = outbox.advance(at: Self.atStart)
+    #expect(mustPost)
+    _ = outbox.finish(.failure(.busy, cause: "closed"), at: Self.second(1), random: 0.5)
+    mustPost = outbox.advance(at: Self.second(1000))
+    #expect(mustPost)
+    _ = outbox.finish(.answer(DeliveryAnswer(status: 503)), at: Self.second(1001), random: 0.5)
+    Self.learn(clocks)
+    mustPost = outbox.advance(at: Self.second(2000))
+    #expect(mustPost)
+    let readings = outbox.withBatch { Self.readings($0) }
+    #expect(Self.isUnsynced(readings))
+  }
+
+  @Test("where rows are looked up by their times, what may have taken them keeps the batch as it is")
+  func aLookedUpBatchStaysWhereItMayHaveArrived() {
+    let kept = [200, 500, 502, 503, 504].filter { status in
+      DeliveryVerdict.keep(.busy, cause: "", retryAfter: nil)
+        .keepsBytes(after: .answer(DeliveryAnswer(status: status)), looksUp: true)
+    }
+    #expect(kept == [200, 502, 504])
+  }
+
   /// Everything that is left, a batch after the other; all of it has its right time. The rows' numbers.
   private static func deliver(_ outbox: inout Outbox, from start: Int64) -> [UInt64] {
     var sent: [UInt64] = []

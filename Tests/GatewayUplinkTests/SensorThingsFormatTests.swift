@@ -112,6 +112,30 @@ import Testing
     #expect(body.contains(#""count":60,"partial":true}"#))
   }
 
+  @Test("durations are never the result: where there is nothing else, the number of readings is")
+  func durationsAreParameters() throws {
+    func observation(_ functions: WindowFunctions) throws -> String {
+      let format = try format()
+      format.use(
+        Catalogue(points: [
+          PointDescription(
+            name: "canopy.no2", unit: "GQ", kind: .state, window: .tumbling(seconds: 60), functions: functions
+          )
+        ]))
+      var window = summary()
+      window.extras = [
+        ExtraStatistic(.durations, .double(40), state: 0), ExtraStatistic(.durations, .double(20), state: 1),
+      ]
+      return request(format, [row(0, .window(window), second: 60)]).body
+    }
+    let alone = try observation(.durations)
+    #expect(alone.contains(#""2026-11-22T21:01:00.000Z",60,{"#), "\(alone)")
+    #expect(alone.contains(#""window":60,"statistic":"count","durations":{"0":40,"1":20}}"#), "\(alone)")
+    let beside = try observation([.durations, .last])
+    #expect(beside.contains(#""2026-11-22T21:01:00.000Z",17.3,{"#), "\(beside)")
+    #expect(beside.contains(#""window":60,"statistic":"last","durations":{"0":40,"1":20}}"#), "\(beside)")
+  }
+
   @Test func rowsWithoutAValueAreLeftOrNull() throws {
     let rows = [
       row(0, .reading(nil), .bad, .timeout), row(1, .window(summary(count: 0, bad: 3)), .bad, .timeout),

@@ -9,7 +9,7 @@ struct TreatmentCheck {
     treatment.counter = counter(&keys, of: point)
     treatment.report = report(&keys, of: point)
     privacy(&keys, point, &treatment)
-    treatment.alarms = alarms(&keys)
+    treatment.alarms = alarms(&keys, of: point)
     return treatment
   }
 }

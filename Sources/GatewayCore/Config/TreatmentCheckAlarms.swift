@@ -2,14 +2,14 @@
 extension TreatmentCheck {
   private static let conditions = ["above", "below", "equals", "stale", "rate"]
 
-  func alarms(_ keys: inout MappingReader) -> [AlarmConfig] {
+  func alarms(_ keys: inout MappingReader, of point: PointConfig) -> [AlarmConfig] {
     if let node = keys.take("alarm") {
       keys.refuse("alarms", "a point has either \"alarm\", for one, or \"alarms\", a list of them")
-      return [alarm(node)].compactMap(\.self)
+      return [alarm(node, of: point)].compactMap(\.self)
     }
     var names: [(name: String, line: Int)] = []
     return keys.list("alarms").compactMap { node in
-      guard let alarm = alarm(node) else { return nil }
+      guard let alarm = alarm(node, of: point) else { return nil }
       if let first = names.first(where: { $0.name == alarm.name }) {
         log.add(
           node,
@@ -22,7 +22,7 @@ extension TreatmentCheck {
   }
 
   /// nil where it has no condition that can be read.
-  private func alarm(_ node: ConfigNode) -> AlarmConfig? {
+  private func alarm(_ node: ConfigNode, of point: PointConfig) -> AlarmConfig? {
     var keys = MappingReader(node, "an alarm", log)
     guard case .mapping = node.content else { return nil }
     let name = keys.optional("name", .name)
@@ -31,7 +31,7 @@ extension TreatmentCheck {
     for word in Self.conditions {
       guard keys.take(word) != nil else { continue }
       given.append(word)
-      if given.count == 1 { condition = self.condition(word, &keys) }
+      if given.count == 1 { condition = self.condition(word, &keys, of: point) }
     }
     if given.isEmpty {
       log.add(node, "an alarm needs one condition: above, below, equals, stale or rate")
@@ -51,15 +51,33 @@ extension TreatmentCheck {
     }
   }
 
-  private func condition(_ word: String, _ keys: inout MappingReader) -> AlarmConfig.Condition? {
+  private func condition(
+    _ word: String, _ keys: inout MappingReader, of point: PointConfig
+  ) -> AlarmConfig.Condition? {
     let number = ScalarForm<DecimalText>.decimal()
     switch word {
     case "above": return keys.optional(word, number).map { .above($0.value) }
     case "below": return keys.optional(word, number).map { .below($0.value) }
     case "equals": return keys.optional(word, number).map { .equals($0.value) }
-    case "stale": return keys.optional(word, .duration("1s", "30d")).map { .stale($0.microseconds) }
+    case "stale": return silence(&keys, of: point).map { .stale($0.microseconds) }
     default: return keys.optional(word, Self.changeRate).map { .rate($0) }
     }
+  }
+
+  /// Readings are not silence, nor is one that is late or fails.
+  private func silence(_ keys: inout MappingReader, of point: PointConfig) -> Duration? {
+    guard let node = keys.take("stale"), let silence = keys.read(node, "stale", .duration("1s", "30d")) else {
+      return nil
+    }
+    // What is computed comes when its inputs do.
+    if case .formula = point.place { return silence }
+    if silence < point.every * 2 {
+      let least = (point.every * 2).microseconds
+      let text = least % 1_000_000 == 0 ? "\(least / 1_000_000)s" : "\(least / 1000)ms"
+      log.add(
+        node, "\"stale\" should be at least twice \"every\", which is \(text) here, not \(node.summary)")
+    }
+    return silence
   }
 
   private func delay(_ keys: inout MappingReader, of condition: String) -> Int64 {

@@ -21,6 +21,8 @@ package struct ForwarderState: Sendable {
     case judged(DeliveryVerdict, random: Double)
     /// Everything up to this row is to leave now.
     case flush(through: UInt64)
+    /// The destination takes rows again, as another forwarder found.
+    case recovered
     case timePassed
   }
 
@@ -159,6 +161,7 @@ package struct ForwarderState: Sendable {
     case .flush(let through):
       flushThrough = max(flushThrough, through)
       (notBefore, backlogNotBefore) = (nil, backlogNotBefore.map { _ in now })
+    case .recovered: if backoff.failures > 0 { notBefore = nil }
     case .timePassed: break
     }
     if let departure = departure(at: now) { actions.append(departure) }

@@ -12,8 +12,8 @@ package struct AlarmChange: Equatable, Sendable {
 /// Where one alarm stands. Raised when its condition holds, or has held for as long as its `delay` by boot time;
 /// cleared when the value is back inside by its `hysteresis`.
 ///
-/// A bad reading says nothing: it neither raises nor clears, and what was read before it still holds, so that a delay
-/// goes on. `stale` is the alarm of silence; only a reading that is not bad ends that. A new state knows of no earlier
+/// A bad reading neither raises nor clears. What is raised stays so; a delay ends, as nobody knows whether the condition
+/// still holds, and begins anew with the next reading that fulfils it. `stale` is the alarm of silence; only a reading that is not bad ends that. A new state knows of no earlier
 /// reading: delays and silence count from its start.
 package struct AlarmState: Equatable, BitwiseCopyable, Sendable {
   package private(set) var isRaised: Bool
@@ -41,9 +41,11 @@ package struct AlarmState: Equatable, BitwiseCopyable, Sendable {
 
   /// What a reading of the alarm's point changes; readings come in their order.
   package mutating func take(_ reading: Reading, by config: AlarmConfig) -> AlarmChange? {
-    guard reading.quality != .bad, let given = reading.value, !given.asDouble.isNaN,
-      let state = state(of: given.asDouble, at: reading.boot, by: config)
-    else { return nil }
+    guard reading.quality != .bad, let given = reading.value, !given.asDouble.isNaN else {
+      holdsSince = nil
+      return nil
+    }
+    guard let state = state(of: given.asDouble, at: reading.boot, by: config) else { return nil }
     (value, latest, hasReading) = (given.asDouble, reading.boot, true)
     (source, quality, reason) = (given, reading.quality, reading.reason)
     var change: Bool?

@@ -81,7 +81,7 @@ struct ObservationText {
     buffer.append(",\"window\":")
     JSONWriter.append(integer: UInt64(summary.seconds), to: &buffer)
     for (word, function) in WindowFunctions.words {
-      if function == main, functions.contains(main) {
+      if function == main {
         buffer.append(",\"statistic\":\"")
         buffer.append(word)
         buffer.append("\"")
@@ -104,7 +104,8 @@ struct ObservationText {
 
 extension WindowFunctions {
   /// What stands for a window of this point: the mean of a gauge or a direction, the last value of a counter or a state;
-  /// where that is not configured, the first that is.
+  /// where that is not configured, the first that is. Durations are several numbers and never stand for it: where there
+  /// is nothing else, the count does, which every window has.
   static func result(of point: PointDescription) -> WindowFunctions {
     let first: [WindowFunctions] =
       switch point.kind {
@@ -112,6 +113,7 @@ extension WindowFunctions {
       case .direction: [.vectorMean, .last]
       default: [.last, .max]
       }
-    return (first + words.map(\.function)).first { point.functions.contains($0) } ?? .last
+    let numbers = words.map(\.function).filter { $0 != .durations }
+    return (first + numbers).first { point.functions.contains($0) } ?? .count
   }
 }

@@ -9,6 +9,10 @@ import Testing
     case reading(Reading)
     case tick(Moment)
 
+    var isBad: Bool {
+      if case .reading(let reading) = self { reading.quality == .bad } else { false }
+    }
+
     var moment: Moment {
       switch self {
       case .reading(let reading): reading.moment
@@ -109,8 +113,9 @@ import Testing
         continue
       }
       if case .reading = event, !isNew { continue }
-      // The readings at the end that are all outside, since the alarm was cleared.
-      let run = numbers.filter { $0.place > changes.last?.0 ?? -1 }.reversed()
+      // The readings at the end that are all outside, since the alarm was cleared and behind the last bad one.
+      let start = max(changes.last?.0 ?? -1, events[...place].lastIndex(where: \.isBad) ?? -1)
+      let run = numbers.filter { $0.place > start }.reversed()
         .prefix { isOutside($0.number, config) }
       guard let first = run.last, now - first.boot >= config.delay else { continue }
       changes.append((place, true))
@@ -160,13 +165,28 @@ import Testing
     #expect(raised > 2000)
   }
 
-  @Test func aDelayGoesOnWhileReadingsAreBadAndEndsByTheClockAlone() {
-    let config = AlarmConfig(name: "high", condition: .above(60), delay: 30 * Self.second)
-    let events: [Event] = [
-      .reading(Self.reading(0, 61)), .reading(Self.bad(10 * Self.second)),
-      .tick(Self.moment(29_900_000)), .tick(Self.moment(30 * Self.second)),
+  @Test func aBadReadingEndsADelayWhichBeginsAnewWithTheNextGoodOne() {
+    let config = AlarmConfig(name: "high", condition: .above(60), delay: 3 * Self.second)
+    var events: [Event] = [.reading(Self.reading(0, 70)), .reading(Self.reading(250_000, 70))]
+    for boot in stride(from: Int64(500_000), through: 5 * Self.second, by: 250_000) {
+      events += [.reading(Self.bad(boot)), .tick(Self.moment(boot))]
+    }
+    #expect(Self.changes(events, config).isEmpty)
+    events += [
+      .reading(Self.reading(6 * Self.second, 70)), .tick(Self.moment(8_900_000)),
+      .tick(Self.moment(9 * Self.second)),
     ]
-    #expect(Self.changes(events, config).map(\.0) == [3])
+    #expect(Self.changes(events, config).map(\.0) == [events.count - 1])
+  }
+
+  @Test func aRaisedAlarmStaysRaisedWhileReadingsAreBad() {
+    let config = AlarmConfig(name: "high", condition: .above(60), delay: 3 * Self.second)
+    let events: [Event] = [
+      .reading(Self.reading(0, 61)), .tick(Self.moment(3 * Self.second)),
+      .reading(Self.bad(4 * Self.second)), .reading(Self.reading(5 * Self.second, 1, .bad)),
+      .tick(Self.moment(60 * Self.second)), .reading(Self.reading(61 * Self.second, 1)),
+    ]
+    #expect(Self.changes(events, config).map(\.0) == [1, 5])
   }
 
   @Test func anAlarmLeftByAnEarlierRunIsClearedAndNotRaisedAgain() {

@@ -11,6 +11,15 @@ extension DeliveryVerdict {
       return 200...299 ~= answer.status || answer.status == 408 || answer.status >= 500
     }
   }
+
+  /// Whether the batch goes again byte for byte, whatever becomes known of its times: its answer was lost. One that was
+  /// answered may change, but where the platform keeps rows twice and is asked for them by their times (`looksUp`): not
+  /// after an answer that says that it took something, nor after that of a proxy which lost the platform's.
+  package func keepsBytes(after outcome: DeliveryOutcome, looksUp: Bool) -> Bool {
+    guard leavesDoubt(after: outcome) else { return false }
+    guard case .answer(let answer) = outcome else { return true }
+    return looksUp && (200...299 ~= answer.status || [502, 504].contains(answer.status))
+  }
 }
 
 extension DeliveryPolicy {
