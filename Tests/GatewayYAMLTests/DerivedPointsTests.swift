@@ -28,13 +28,40 @@ internal import Testing
       ]))
   }
 
-  private static func run(_ readings: [Reading]) throws -> [[Reading]] {
+  /// `test` stands for a derived point's own tests.
+  private static func run(
+    _ readings: [Reading], _ test: (Reading) -> Reading = { $0 }
+  ) throws -> [[Reading]] {
     var points = try points()
     return readings.map { reading in
       var results: [Reading] = []
-      points.add(reading) { results.append($0) }
+      points.add(reading) { results.append(test($0)) }
+      var next = 0
+      while next < results.count {
+        points.add(results[next]) { results.append(test($0)) }
+        next += 1
+      }
       return results
     }
+  }
+
+  @Test func whatItsOwnTestsFoundCountsForThoseDerivedFromIt() throws {
+    let results = try Self.run([Self.reading(0, 230, 1), Self.reading(2, 2, 1)]) { reading in
+      var tested = reading
+      if reading.point == 3 { (tested.quality, tested.reason) = (.uncertain, .suspectRange) }
+      return tested
+    }
+    #expect(results[1].map(\.point) == [3, 1])
+    #expect(results[1].map(\.quality) == [.uncertain, .uncertain])
+    #expect(results[1].map(\.reason) == [.suspectRange, .suspectRange])
+  }
+
+  @Test func aReadingGivesOutOnlyWhatIsComputedFromItself() throws {
+    var points = try Self.points()
+    var results: [PointIndex] = []
+    points.add(Self.reading(0, 230, 1)) { results.append($0.point) }
+    points.add(Self.reading(2, 2, 1)) { results.append($0.point) }
+    #expect(results == [4, 3])
   }
 
   @Test func aPointIsComputedWhenAllItsInputsWereReadAnew() throws {
@@ -42,16 +69,16 @@ internal import Testing
       Self.reading(0, 230, 1), Self.reading(0, 231, 2), Self.reading(2, 2, 3), Self.reading(2, 3, 4),
       Self.reading(5, 9, 4), Self.reading(0, 200, 5),
     ])
-    #expect(results.map { $0.map(\.point) } == [[4], [4], [3, 1], [], [], [3, 1, 4]])
+    #expect(results.map { $0.map(\.point) } == [[4], [4], [3, 1], [], [], [3, 4, 1]])
     #expect(results[2].map(\.value) == [.double(462), .double(924)])
-    #expect(results[5].map(\.value) == [.double(600), .double(1200), .double(0.005)])
+    #expect(results[5].map(\.value) == [.double(600), .double(0.005), .double(1200)])
   }
 
   @Test func itsTimeIsThatOfTheLatestInput() throws {
     let results = try Self.run([Self.reading(2, 2, 7), Self.reading(0, 230, 4)])
     #expect(results[1][0].boot == BootTime(microseconds: 7_000_000))
     #expect(results[1][0].time == Timestamp(microseconds: 7_000_005))
-    #expect(results[1][1].boot == BootTime(microseconds: 7_000_000))
+    #expect(results[1][2].boot == BootTime(microseconds: 7_000_000))
   }
 
   @Test func itsQualityIsTheWorstOfItsInputs() throws {

@@ -88,6 +88,42 @@ internal import Testing
     #expect(stated.last?.unit == "KEL")
   }
 
+  @Test(arguments: [">", ">-", "|", "|+"])
+  func aFormulaMayStandOnSeveralLines(style: String) throws {
+    let text = """
+      gateway: {id: x}
+      buses: [{name: lan, type: modbus-tcp, address: h}]
+      devices:
+        - name: d
+          bus: lan
+          points:
+            - {name: a, at: input 1, type: int16}
+            - name: x
+              formula: \(style)
+                a *
+                (a + 1)
+
+            - {name: y, formula: "\\ta + 1 \\r\\n"}
+      """
+    let config = try ConfigFile.check(Array(text.utf8), file: "test.yaml")
+    #expect(config.devices[0].points.compactMap(\.formula).map { $0.evaluate { _ in 3 } } == [12, 4])
+  }
+
+  @Test func aFormulaThatIsTooLongIsToldSo() throws {
+    func problems(bytes: Int) throws -> [String] {
+      do {
+        let sum = "a" + String(repeating: " ", count: bytes - 5) + "+ a2"
+        _ = try Self.config(["name: a, at: input 1, type: int16", "name: x, formula: \"\(sum)\""])
+        return []
+      } catch let problems as ConfigProblems { return problems.list.map(\.sentence) }
+    }
+    #expect(try problems(bytes: 4096) == [#"there is no point "a2"; did you mean "a"?"#])
+    #expect(
+      try problems(bytes: 4097) == [
+        "a formula has at most 4096 bytes, and this one has 4097; give parts of it points of their own"
+      ])
+  }
+
   /// Before it is known, too.
   @Test func aUnitIsCarriedThroughFormulas() throws {
     let points = try Self.config([

@@ -52,6 +52,9 @@ internal import Testing
       ("type: uint32, scale: 0.01, counter: {bits: 32}, max-rate: 6/min", 42_949_672.96, 0.1),
       ("type: uint64, counter: {bits: 64}", 0x1p64, nil),
       ("type: uint32, counter: {modulus: 100000}", 100_000, nil),
+      ("type: uint32, scale: 0.01, counter: {modulus: 42949672.96}", 42_949_672.96, nil),
+      ("type: uint32, counter: {bits: 24}", 0x1p24, nil), ("type: float32, counter: {bits: 32}", 0x1p32, nil),
+      ("type: bcd16, counter: {modulus: 10000}", 10_000, nil),
       ("type: float32, max-rate: 5/s", nil, 5), ("type: float32, counter: {}", nil, nil),
     ] as [(String, Double?, Double?)])
   func aCounterWrapsInThePointsUnit(keys: String, modulus: Double?, rate: Double?) throws {

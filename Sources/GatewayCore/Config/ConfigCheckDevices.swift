@@ -1,8 +1,5 @@
 /// The devices and the frame of their points; what a point's registers mean is in `LayoutCheck`.
 extension ConfigCheck {
-  /// That many open windows fit one commit, and that many descriptions one catalogue, whatever their names.
-  private static let mostPoints = 10_000
-
   func devices(_ nodes: [ConfigNode], on buses: [CheckedBus], _ defaults: Sampling) -> [DeviceConfig] {
     var names: [(name: String, node: ConfigNode)] = []
     let profiles = ProfileCheck(profiles: profiles, log: log)
@@ -16,20 +13,11 @@ extension ConfigCheck {
     reportRepeated(names, "the devices")
     formulas.finish(&devices)
     checkCount(of: devices, nodes)
+    checkState(of: devices, nodes)
     TreatmentCheck(log: log).checkAlarms(of: devices, nodes)
     reportMixedTalk(devices, nodes)
     reportSharedLines(devices, nodes)
     return devices
-  }
-
-  private func checkCount(of devices: [DeviceConfig], _ nodes: [ConfigNode]) {
-    let all = devices.reduce(0) { $0 + $1.points.count }
-    var count = 0
-    for (device, node) in zip(devices, nodes) {
-      count += device.points.count
-      guard count > Self.mostPoints else { continue }
-      return log.add(node, "there are \(all) points; \(Self.mostPoints) are possible, up to this device")
-    }
   }
 
   /// Where some devices of a line are asked and others talk by themselves, answers and talk would collide.

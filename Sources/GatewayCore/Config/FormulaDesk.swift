@@ -83,10 +83,7 @@ final class FormulaDesk {
   private func parse(
     _ node: ConfigNode, _ device: String, _ directory: PointDirectory
   ) -> (formula: Formula, places: [Int])? {
-    let reader = MappingReader(ConfigNode(.mapping([]), line: node.line, column: node.column), "a point", log)
-    guard let text = reader.read(node, "formula", .text("a formula such as u * i * cosphi")) else {
-      return nil
-    }
+    guard let text = text(node) else { return nil }
     var parser = FormulaParser(
       text, point: { directory.fullName($0, in: device) },
       complaint: { directory.complaint($0, in: device) })
@@ -97,6 +94,27 @@ final class FormulaDesk {
       return nil
     }
   }
+
+  /// One line, as it is folded over several.
+  private func text(_ node: ConfigNode) -> String? {
+    var line = node
+    if case .scalar(let text, let isPlain) = node.content {
+      guard text.utf8.count <= Self.longest else {
+        log.add(
+          node,
+          "a formula has at most \(Self.longest) bytes, and this one has \(text.utf8.count); give parts of"
+            + " it points of their own")
+        return nil
+      }
+      var characters = text.map { "\n\r\t\r\n".contains($0) ? " " : $0 }
+      while characters.count > 1, characters.last == " " { characters.removeLast() }
+      line.content = .scalar(String(characters), isPlain: isPlain)
+    }
+    let reader = MappingReader(ConfigNode(.mapping([]), line: node.line, column: node.column), "a point", log)
+    return reader.read(line, "formula", .text("a formula such as u * i * cosphi"))
+  }
+
+  private static let longest = 4096
 
   /// The column within the file, as far as the text stands there as it is.
   private func add(_ node: ConfigNode, _ problem: FormulaProblem) {

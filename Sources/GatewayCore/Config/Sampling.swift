@@ -17,8 +17,8 @@ struct Sampling {
     guard let node = keys.take("window") else { return nil }
     guard case .mapping = node.content else { return keys.read(node, "window", windowForm) }
     var inner = MappingReader(node, "\"window\"", keys.log)
-    let length = inner.require("length", .duration("1s", "24h")).map { $0.microseconds / 1_000_000 }
-    let slide = inner.require("slide", .duration("1s", "24h")).map { $0.microseconds / 1_000_000 }
+    let length = inner.require("length", wholeSeconds)
+    let slide = inner.require("slide", wholeSeconds)
     inner.finish()
     guard let length, let slide else { return nil }
     guard length % slide == 0, 2...mostPanes ~= length / slide else {
@@ -29,6 +29,13 @@ struct Sampling {
       return nil
     }
     return .sliding(seconds: UInt32(length), slide: UInt32(slide))
+  }
+
+  private static var wholeSeconds: ScalarForm<Int64> {
+    ScalarForm<Duration>.duration("1s", "24h").map("whole seconds from 1s to 24h") { duration in
+      let (seconds, rest) = duration.microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+      return rest == 0 ? seconds : nil
+    }
   }
 
   /// Each is kept until the window has passed it.

@@ -12,13 +12,16 @@ extension TreatmentCheck {
     }
     guard point.kind == .counter, point.line?.mode != .pulse else { return nil }
     let node = keys.take("counter")
-    let turn = node.flatMap { modulus($0, of: point) }
+    let turn = node.flatMap { modulus($0, of: point, turn: largestTurn(&keys, of: point)) }
+    if let scale = keys.take("scale"), point.linearScale.scale < 0, node != nil {
+      log.add(scale, "\"scale\" should be above 0 for a \"counter\", which counts up, not \(scale.summary)")
+    }
     let rate = keys.optional("max-rate", Self.perTime)
     return node == nil && rate == nil ? nil : CounterConfig(modulus: turn, maximumRate: rate)
   }
 
   /// In the point's unit. `{}`: it does not wrap.
-  private func modulus(_ node: ConfigNode, of point: PointConfig) -> Double? {
+  private func modulus(_ node: ConfigNode, of point: PointConfig, turn: Turn?) -> Double? {
     var keys = MappingReader(node, "\"counter\"", log)
     let bits = keys.optional("bits", .integer(8...64))
     let modulus = keys.optional("modulus", Self.positive)
@@ -26,9 +29,55 @@ extension TreatmentCheck {
       keys.refuse("modulus", "\"counter\" has either \"bits\", of the register, or \"modulus\"")
     }
     keys.finish()
-    guard let bits else { return modulus }
-    let scale = point.register?.layout.scale ?? point.field?.scale ?? .identity
-    return (0..<bits).reduce(abs(scale.scale)) { product, _ in product * 2 }
+    let scale = abs(point.linearScale.scale)
+    if let turn, let bits, let node = keys.take("bits"), Self.power(of: 2, bits) > turn.counts {
+      let advice =
+        turn.bits.map { "\"bits\" should be at most \($0), not \(node.summary)" }
+        ?? "\"counter\" should be {modulus: \(ConfigNode.text(of: turn.counts * scale))} or less, not \"bits\""
+      log.add(node, "\(turn.reason); \(advice)")
+    }
+    // The product of decimals may be rounded.
+    if let turn, let modulus, let node = keys.take("modulus"), modulus > turn.counts * scale * (1 + 1e-12) {
+      let most = ConfigNode.text(of: turn.counts * scale)
+      log.add(
+        node,
+        "\(turn.reason); \"modulus\" should be at most \(most), in the point's unit, not \(node.summary)")
+    }
+    return bits.map { Self.power(of: 2, $0) * scale } ?? modulus
+  }
+
+  /// What a register goes on from 0 behind, in its own numbers, and why.
+  private struct Turn {
+    var counts: Double
+    /// nil: it is no power of two.
+    var bits: Int?
+    var reason: String
+  }
+
+  /// nil where only the meter knows, and where the type could not be read.
+  private func largestTurn(_ keys: inout MappingReader, of point: PointConfig) -> Turn? {
+    guard let layout = point.layout, keys.take("type")?.text == layout.type.rawValue else { return nil }
+    switch layout.type {
+    case .float32, .float64: return nil
+    case .bcd16, .bcd32:
+      let digits = layout.type.registers * 4
+      return Turn(
+        counts: Self.power(of: 10, digits), reason: "a \(layout.type.rawValue) has \(digits) digits")
+    case .bool, .int8, .uint8, .int16, .uint16, .int32, .uint32, .int64, .uint64:
+      let isByte = layout.type == .int8 || layout.type == .uint8
+      let bits = layout.bitCount > 0 ? Int(layout.bitCount) : isByte ? 8 : layout.type.registers * 16
+      let noun =
+        point.register == nil || layout.bitCount > 0
+        ? "value" : layout.type.registers == 1 ? "register" : "registers"
+      return Turn(
+        counts: Self.power(of: 2, bits), bits: bits,
+        reason:
+          "the point's \(noun) \(noun == "registers" ? "have" : "has") \(bits) bit\(bits == 1 ? "" : "s")")
+    }
+  }
+
+  private static func power(of base: Double, _ exponent: Int) -> Double {
+    (0..<exponent).reduce(1) { product, _ in product * base }
   }
 
   func report(_ keys: inout MappingReader, of point: PointConfig) -> ReportConfig? {
@@ -102,7 +151,22 @@ extension TreatmentCheck {
   }
 }
 
+extension ConfigNode {
+  /// A number as the file would have it.
+  fileprivate static func text(of number: Double) -> String {
+    Int(exactly: number).map { "\($0)" } ?? "\(number)"
+  }
+}
+
 extension PointConfig {
+  /// How bytes become the point's number; nil for texts, lines and formulas.
+  fileprivate var layout: RegisterLayout? {
+    if case .bytes(let bytes) = field?.place { return bytes.layout }
+    return register?.layout
+  }
+
+  fileprivate var linearScale: LinearScale { layout?.scale ?? field?.scale ?? .identity }
+
   /// What the point's counts are whole multiples of, for `CounterState`; nil where that is not known, and for whole
   /// numbers.
   package var quantum: Double? {

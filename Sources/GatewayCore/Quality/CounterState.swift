@@ -6,6 +6,12 @@
 package struct CounterState: BitwiseCopyable, Sendable {
   /// What a count without a scale is resolved to; a power of two, so that no double of usual size is changed by it.
   private static let finest = 0x1p-40
+  private static let finestPlaces = 40
+  /// More quanta than a meter counts: 2^64 of the coarsest fit, in the finest. Behind it is what a register in the
+  /// wrong order of bytes says.
+  private static let mostCount = 1 << 108 as Int128
+  /// Where sums of counts end, far from what the type and the disk hold.
+  private static let mostBase = 1 << 118 as Int128
 
   /// The meter's last count, in quanta.
   package var count: Int128 = 0
@@ -39,21 +45,26 @@ package struct CounterState: BitwiseCopyable, Sendable {
 
   /// The reading with the running total, `uncertain` where the interval before it is doubtful; one that failed goes
   /// through, without a value. `quantum`: what the point's value is a multiple of, its scale; nil: whole numbers are
-  /// whole, and others taken as they are. The value must be finite.
+  /// whole, and others taken as they are. What no meter counts to is `notANumber`, and changes nothing.
   package mutating func take(
     _ reading: Reading, by config: CounterConfig, quantum scale: Double? = nil
   ) -> Reading {
     guard reading.quality != .bad, let value = reading.value else {
       return reading.with(nil)
     }
-    let quantum = Self.quantum(of: value, scale)
-    let now = Self.whole(value, quantum)
+    let quantum = quantum(of: value, scale)
+    guard let now = Self.whole(value, quantum) else {
+      return Reading(
+        point: reading.point, at: reading.moment, failed: .notANumber, timeQuality: reading.timeQuality)
+    }
     var result = reading
+    if scale == nil, quantum == Self.finest { refine() }
     if self.quantum == 0 {
       count = now
     } else if self.quantum != quantum {
       // Another scale than before: what was counted counts, what came since is not known.
-      base = Self.whole(.double((count + base).asDouble * self.quantum), quantum) - now
+      let total = (count + base).asDouble * self.quantum / quantum
+      base = Self.bounded(total, Self.mostBase) - now
       (count, idle) = (now, 0)
       result.find(.uncertain, .counterGap)
     } else {
@@ -64,6 +75,7 @@ package struct CounterState: BitwiseCopyable, Sendable {
       idle = now == count ? idle &+ (elapsed ?? 0) : 0
       count = now
     }
+    base = min(max(base, -Self.mostBase), Self.mostBase)
     (self.quantum, boot, time) = (quantum, reading.boot, reading.time)
     (isSynced, isSameBoot) = (reading.timeQuality == .synced, true)
     return base == 0 ? result : result.with(total(as: value))
@@ -90,7 +102,7 @@ package struct CounterState: BitwiseCopyable, Sendable {
       if isGap { return (ahead, .counterGap) }
       return ahead.asDouble <= most ?? .infinity ? (ahead, .none) : (0, .meterReplaced)
     }
-    let modulus = config.modulus.map { Self.whole(.double($0), quantum) }
+    let modulus = config.modulus.map { Self.bounded(($0 / quantum).rounded(), Self.mostBase) }
     let around = modulus.map { ahead + $0 } ?? 0
     if isGap, around > 0 { return (around, .counterGap) }
     if let modulus, around > 0, around.asDouble <= most ?? modulus.asDouble / 2 {
@@ -111,20 +123,38 @@ package struct CounterState: BitwiseCopyable, Sendable {
     return rate * (Double(elapsed &+ idle) / 1e6 + 1) / quantum + 1
   }
 
-  private static func quantum(of value: Value, _ scale: Double?) -> Double {
+  /// A text may say 100 and 99.9 of the same meter: once it had a fraction, all is counted in the finest.
+  private func quantum(of value: Value, _ scale: Double?) -> Double {
     if let scale { return abs(scale) }
-    if case .double = value { return finest }
-    return 1
+    if case .double = value { return Self.finest }
+    return quantum == Self.finest ? quantum : 1
   }
 
-  private static func whole(_ value: Value, _ quantum: Double) -> Int128 {
+  /// From whole numbers to the finest; more than fits is another scale.
+  private mutating func refine() {
+    let most = Self.mostCount >> Self.finestPlaces
+    guard quantum == 1, count.magnitude <= most, base.magnitude <= most else { return }
+    (count, base, quantum) = (count << Self.finestPlaces, base << Self.finestPlaces, Self.finest)
+  }
+
+  /// nil for more than a meter counts, and for what is no number.
+  private static func whole(_ value: Value, _ quantum: Double) -> Int128? {
     switch value {
     case .signed(let number) where quantum == 1: return Int128(number)
     case .unsigned(let number) where quantum == 1: return Int128(number)
+    case .signed(let number) where quantum == finest: return Int128(number) << finestPlaces
+    case .unsigned(let number) where quantum == finest: return Int128(number) << finestPlaces
     default:
       let quanta = (value.asDouble / quantum).rounded()
-      return Int64(exactly: quanta).map { Int128($0) } ?? Int128(min(max(quanta, -0x1p120), 0x1p120))
+      return quanta.magnitude <= Double(mostCount) ? bounded(quanta, mostCount) : nil
     }
+  }
+
+  /// A whole number, at most so far from 0.
+  private static func bounded(_ quanta: Double, _ most: Int128) -> Int128 {
+    if let number = Int64(exactly: quanta) { return Int128(number) }
+    guard quanta.magnitude < Double(most) else { return quanta < 0 ? -most : most }
+    return Int128(quanta)
   }
 
   private func total(as value: Value) -> Value {
@@ -188,7 +218,7 @@ extension CounterState {
     }
     guard let count = number(&reader), let base = number(&reader), let quantum = reader.double(),
       let boot = time(&reader), let wall = time(&reader), let idle = time(&reader), let flags = reader.byte(),
-      quantum.isFinite, quantum > 0, quantum < 1e18
+      quantum.isFinite, quantum > 0
     else { return nil }
     self.init(
       count: count, base: base, quantum: quantum,

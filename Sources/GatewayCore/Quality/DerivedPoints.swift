@@ -51,8 +51,9 @@ package struct DerivedPoints: Sendable {
   package func makes(_ point: PointIndex) -> Bool { derived.contains { $0.point == point } }
 
   /// Gives out each derived point whose inputs have all been read since it was computed last, of which this reading is
-  /// the last one, and behind it those that are derived from it. Each has the time of its latest input and the worst
-  /// quality of all; no value where an input is bad, or where the formula has none.
+  /// the last one. Each has the time of its latest input and the worst quality of all; no value where an input is bad,
+  /// or where the formula has none. What is derived from it in turn takes it as its own tests leave it: the caller
+  /// adds it behind them, once this call is over.
   @inline(__always)
   package mutating func add(_ reading: Reading, _ emit: (Reading) -> Void) {
     let point = Int(reading.point)
@@ -70,11 +71,9 @@ package struct DerivedPoints: Sendable {
         derived[place].missing -= 1
       }
       guard derived[place].missing == 0 else { continue }
-      let result = compute(place)
       derived[place].missing = derived[place].inputs.count
       for input in derived[place].inputs { isFresh[input] = false }
-      emit(result)
-      take(result, emit)
+      emit(compute(place))
     }
   }
 

@@ -20,7 +20,9 @@ package struct ReportState: BitwiseCopyable, Sendable {
   private func isBeat(_ reading: Reading, _ config: ReportConfig) -> Bool {
     if reading.boot < boot { return true }
     guard let heartbeat = config.heartbeat else { return false }
-    return reading.boot.microseconds - boot.microseconds >= heartbeat
+    // Readings are a little early now and then; the next one would be a whole period late.
+    let grace = min(heartbeat / 20, 500_000)
+    return reading.boot.microseconds - boot.microseconds >= heartbeat - grace
   }
 
   private func isChange(_ reading: Reading, _ config: ReportConfig) -> Bool {

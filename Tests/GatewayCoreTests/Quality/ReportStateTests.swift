@@ -46,6 +46,26 @@ import Testing
     #expect(Self.sent(Self.doubles(values), config) == [0, 7, 8, 18, 28])
   }
 
+  @Test(arguments: [UInt64.random(in: 0...UInt64.max), 7])
+  func jitterDoesNotDelayTheHeartbeat(seed: UInt64) {
+    print("heartbeat seed \(seed)")
+    var random = SplitMix(seed: seed)
+    func sent(_ heartbeat: Int64, every period: Int64, jitter: UInt64, count: Int) -> [Int] {
+      let config = ReportConfig(change: .absolute(1), heartbeat: heartbeat)
+      return Self.sent(Self.doubles(Array(repeating: 5, count: count)), config) { index, reading in
+        let late = Int64(random.next() % jitter)
+        reading.boot = BootTime(microseconds: 1000 + Int64(index) * period + late)
+      }
+    }
+    let seconds = sent(5_000_000, every: 1_000_000, jitter: 100_000, count: 60)
+    #expect(seconds == Array(stride(from: 0, to: 60, by: 5)))
+    // At most half a second early, however long it is.
+    let long = sent(600_000_000, every: 10_000_000, jitter: 400_000, count: 200)
+    #expect(long == [0, 60, 120, 180])
+    let early = sent(600_000_000, every: 600_000, jitter: 1, count: 1002)
+    #expect(early == [0, 1000])
+  }
+
   @Test func aFailureIsSentOnceAndWithTheHeartbeat() {
     var values = Self.doubles(Array(repeating: 5, count: 30))
     for index in 3..<20 { values[index] = nil }
