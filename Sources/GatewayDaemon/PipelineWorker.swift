@@ -71,6 +71,7 @@ struct PipelineWorker: ~Copyable {
     alarms?.turn(at: now, isDrained: isDrained)
     guard isDrained else { return }
     stage.closeDue(at: now)
+    passOn()
     if now.boot >= nextCommit, !queue.isBehind {
       commit(at: now.time)
       // A late turn does not shorten the next interval.
@@ -94,13 +95,18 @@ struct PipelineWorker: ~Copyable {
     return true
   }
 
+  /// What came out of its tests, for people and alarms.
+  private mutating func passOn() {
+    stage.judged.withUnsafeBufferPointer { live.record($0) }
+    for reading in stage.judged { alarms?.take(reading) }
+    stage.forgetJudged()
+  }
+
   /// In bounded pieces, so that one commit stays small however full the ring is.
   private mutating func take(from port: SourcePort) -> Int {
     let taken = port.consumer.drain(limit: 1024) { readings in
       stage.take(readings)
-      stage.judged.withUnsafeBufferPointer { live.record($0) }
-      for reading in stage.judged { alarms?.take(reading) }
-      stage.forgetJudged()
+      passOn()
     }
     drained += UInt64(taken)
     return taken
@@ -146,6 +152,7 @@ struct PipelineWorker: ~Copyable {
   mutating func finish(at now: Moment) -> PipelineState {
     _ = drainRings(untilFull: false)
     stage.closeDue(at: now)
+    passOn()
     alarms?.finish(at: now)
     commit(at: now.time)
     let points = catalogue.points

@@ -9,7 +9,6 @@ package struct PointStage: ~Copyable, Sendable {
   private struct Plan {
     var treatment: PointTreatment
     var isWindowed: Bool
-    var isDerived: Bool
     var counter = -1
     var tests = -1
     var report = -1
@@ -46,8 +45,7 @@ package struct PointStage: ~Copyable, Sendable {
     _ = state.restore(into: &aggregator, points: points)
     for (place, point) in points.enumerated() {
       let treatment = place < treatments.count ? treatments[place] : PointTreatment()
-      var plan = Plan(
-        treatment: treatment, isWindowed: point.window != .raw, isDerived: derived.makes(PointIndex(place)))
+      var plan = Plan(treatment: treatment, isWindowed: point.window != .raw)
       if treatment.counter != nil {
         plan.counter = counters.count
         var counter = CounterState()
@@ -85,7 +83,6 @@ package struct PointStage: ~Copyable, Sendable {
       // It was counted before it waited.
       judge(reading)
     }
-    judged.removeAll(keepingCapacity: true)
   }
 
   /// Windows that gave no row.
@@ -118,8 +115,7 @@ package struct PointStage: ~Copyable, Sendable {
   private mutating func finish(_ reading: Reading) {
     judged.append(reading)
     let plan = plans[Int(reading.point)]
-    // Those that are made of derived ones come with them.
-    if !derived.isEmpty, !plan.isDerived { derive(from: reading) }
+    if !derived.isEmpty { derive(from: reading) }
     if plan.isWindowed {
       if !plan.treatment.staysInMemory { journal.append(reading) }
       aggregator.add(reading) { rows.append($0) }
@@ -137,7 +133,7 @@ package struct PointStage: ~Copyable, Sendable {
     var ready: [Reading] = []
     swap(&ready, &made)
     derived.add(reading) { ready.append($0) }
-    for reading in ready { judge(reading) }
+    for reading in ready { take(reading) }
     ready.removeAll(keepingCapacity: true)
     swap(&ready, &made)
   }

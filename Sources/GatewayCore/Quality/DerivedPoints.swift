@@ -48,8 +48,6 @@ package struct DerivedPoints: Sendable {
 
   package var isEmpty: Bool { derived.isEmpty }
 
-  package func makes(_ point: PointIndex) -> Bool { derived.contains { $0.point == point } }
-
   /// Gives out each derived point whose inputs have all been read since it was computed last, of which this reading is
   /// the last one. Each has the time of its latest input and the worst quality of all; no value where an input is bad,
   /// or where the formula has none. What is derived from it in turn takes it as its own tests leave it: the caller

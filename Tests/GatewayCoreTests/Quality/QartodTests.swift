@@ -22,7 +22,8 @@ import Testing
     for one in cases { #expect(one.differences == [], "\(one.request)\(one.flags)\n\(one.ours)") }
   }
 
-  @Test(.enabled(if: isThere, skipped), arguments: [UInt64.random(in: 0...UInt64.max), 7_285_946_892_722_825_055])
+  @Test(
+    .enabled(if: isThere, skipped), arguments: [UInt64.random(in: 0...UInt64.max), 7_285_946_892_722_825_055])
   func eachTestSaysWhatTheReferenceSays(seed: UInt64) throws {
     print("qartod seed \(seed)")
     var random = SplitMix(seed: seed)
