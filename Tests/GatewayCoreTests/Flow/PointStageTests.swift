@@ -270,4 +270,6 @@ import Testing
     }
     #expect(summary.isPartial && summary.count == 2)
   }
+
+  @Test func whatIsRememberedOfAPointFitsAKibibyte() { #expect(PointStage.stateSize <= 1024) }
 }
