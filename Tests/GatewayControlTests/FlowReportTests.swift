@@ -56,24 +56,26 @@ import Testing
           street.cars      15 min
             count increase
             single readings stay in memory
-            nothing of fewer than 5 readings
+            nothing of fewer than 5 events
           street.door      readings that changed
           street.door open raised and cleared
           street.level     10 min, every 1 min, m
             mean
           each with the cabinet's name, the point's,
-          the time and the quality
+          the time and the quality; windows also with
+          how many readings were good and bad
 
         broker  ngsi-ld to https://broker.example:8443
           street.cars      15 min
             increase
             single readings stay in memory
-            nothing of fewer than 5 readings
+            nothing of fewer than 5 events
             as TrafficFlowObserved.intensity
           street.door open raised and cleared
           each with the cabinet's name and where it
           stands, the point's, the time and the
-          quality
+          quality; windows also with how many readings
+          were good and bad
 
         KEPT  in the cabinet
           a row that every destination has may be
@@ -83,6 +85,8 @@ import Testing
           or not
           what a platform refuses for ever waits in
           quarantine for a person
+          alarms stay until they are delivered, in 4
+          MiB of their own
 
         """)
   }

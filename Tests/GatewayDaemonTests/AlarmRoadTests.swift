@@ -314,7 +314,8 @@ import Testing
     try cabinet.startAndWait()
     let status = try #require(cabinet.status())
     #expect(status["accounting"]?["evicted"]?.unsignedInteger == filled.evicted)
-    #expect(books(cabinet).stored == books(cabinet).sum)
+    let last = books(cabinet)
+    #expect(last.stored == last.sum)
     try cabinet.platform.comeUp()
     try cabinet.wait("the alarms") { try rows(cabinet).count == 6 }
     #expect(
@@ -339,7 +340,8 @@ import Testing
     try cabinet.platform.comeUp()
     try cabinet.wait("the next one") { try rows(cabinet).last?.state == "cleared" }
     try cabinet.wait("the queue to be empty") { books(cabinet).queued == 0 }
-    #expect(books(cabinet).stored == books(cabinet).sum)
+    let last = books(cabinet)
+    #expect(last.stored == last.sum)
     #expect(try cabinet.stop() == 0)
   }
 
@@ -354,7 +356,8 @@ import Testing
     }
     try cabinet.wait("the refusals") { try quarantined().count == 2 }
     #expect(try quarantined().compactMap { $0["alarm"]?.string } == ["open"])
-    #expect(books(cabinet).stored == books(cabinet).sum)
+    let last = books(cabinet)
+    #expect(last.stored == last.sum)
     cabinet.platform.clearFaults()
     #expect(try cabinet.control(["quarantine", "retry", "all"]).code == 0)
     try wait(cabinet, for: ["io.door open raised"])

@@ -15,7 +15,10 @@ package enum FlowsText {
       lines += flows.isEmpty ? ["  nothing"] : table.lines(terminal)
       let place = destination.getsLocation ? " and where it stands" : ""
       lines += wrapped(
-        "each with the cabinet's name\(place), the point's, the time and the quality", terminal)
+        "each with the cabinet's name\(place), the point's, the time and the quality"
+          + (flows.contains { $0.kind == .windows }
+            ? "; windows also with how many readings were good and bad" : ""),
+        terminal)
     }
     lines += ["", "\(terminal.paint("KEPT", .heading))  in the cabinet"]
     lines += kept(report).flatMap { wrapped($0, terminal) }
@@ -36,7 +39,7 @@ package enum FlowsText {
     }
     if flow.isAggregateOnly { table.appendNote(TextCell("single readings stay in memory", .faint)) }
     if flow.minimumCount > 0 {
-      table.appendNote(TextCell("nothing of fewer than \(flow.minimumCount) readings", .faint))
+      table.appendNote(TextCell("nothing of fewer than \(flow.minimumCount) events", .faint))
     }
     if let attribute = flow.attribute { table.appendNote(TextCell("as \(attribute)", .faint)) }
   }
@@ -52,6 +55,8 @@ package enum FlowsText {
       "a row that every destination has may be written over, \(room) at most; \(evict)", age,
       "what a platform refuses for ever waits in quarantine for a person",
     ]
+      + (report.flows.contains { $0.kind == .alarm }
+        ? ["alarms stay until they are delivered, in 4 MiB of their own"] : [])
   }
 
   private static func wrapped(_ sentence: String, _ terminal: Terminal) -> [String] {

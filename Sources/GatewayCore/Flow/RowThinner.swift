@@ -141,6 +141,8 @@ package struct RowThinner {
     // What says how much a partial window stands for; a reading had its value, whatever its point would say
     // of windows.
     wide.functions.formUnion(seconds == 0 ? .standard : .count)
+    // 350 and 10 degrees have no mean, and their readings no vectors any more.
+    if point.kind == .direction, seconds == 0 { wide.functions = [.last, .count] }
     if let known = tracksByPoint[wide] { return known }
     tracks.append(Track(point: wide, length: Int64(width) * 1_000_000))
     tracksByPoint[wide] = tracks.count - 1

@@ -290,4 +290,21 @@ import Testing
     #expect(summary.extras.reduce(0) { $0 + $1.value.asDouble } == 6000)
     #expect(summary.extras.last?.state == .infinity)
   }
+
+  /// 350 and 10 degrees are north, not south.
+  @Test func directionsHaveNoMeanWhenTheyAreThinned() throws {
+    let catalogue = Catalogue(points: [
+      PointDescription(name: "a.wind", unit: "DD", kind: .direction, window: .raw, functions: .standard)
+    ])
+    var thinner = RowThinner(grain: RowThinner.grains[0])
+    for second in 1...30 {
+      let moment = Moment(
+        time: Timestamp(microseconds: Int64(second) * 1_000_000), boot: BootTime(microseconds: Int64(second)))
+      thinner.add(
+        Row(Reading(point: 0, at: moment, value: .double(second % 2 == 0 ? 350 : 10))), of: catalogue)
+    }
+    let result = thinner.finish()
+    #expect(
+      result.rows.count == 1 && result.catalogue.points[0].functions.isDisjoint(with: [.mean, .min, .max]))
+  }
 }
