@@ -146,7 +146,8 @@ package struct CounterState: BitwiseCopyable, Sendable {
     case .unsigned(let number) where quantum == finest: return Int128(number) << finestPlaces
     default:
       let quanta = (value.asDouble / quantum).rounded()
-      return quanta.magnitude <= Double(mostCount) ? bounded(quanta, mostCount) : nil
+      // The same as a double: to make one of 128 bits for each reading costs more than all else here.
+      return quanta.magnitude <= 0x1p108 ? bounded(quanta, mostCount) : nil
     }
   }
 
