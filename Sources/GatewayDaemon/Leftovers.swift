@@ -1,6 +1,5 @@
 internal import GatewayCore
 internal import GatewayStore
-internal import GatewaySystem
 
 extension PipelineState {
   /// What the disk's newest segments say of the run before.
@@ -84,11 +83,10 @@ extension PipelineState {
       return PointIndex(place - 1)
     }
     var rest = PipelineStateEncoder.Rest(totals: totals.map { (point: next(), pulses: $0.pulses) })
-    let boot = SystemClock.bootID
     // Places are given to all of them, and used for those that may be stored.
     rest.counters = counters.compactMap { total in
       var counter = total.counter
-      counter.resume(inSameBoot: total.boot == boot)
+      counter.resume(inSameBoot: total.boot == Gateway.boot)
       let point = next()
       return total.staysInMemory ? nil : (point: point, counter: counter)
     }

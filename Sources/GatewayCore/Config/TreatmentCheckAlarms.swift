@@ -60,7 +60,7 @@ extension TreatmentCheck {
     case "below": return keys.optional(word, number).map { .below($0.value) }
     case "equals": return keys.optional(word, number).map { .equals($0.value) }
     case "stale": return silence(&keys, of: point).map { .stale($0.microseconds) }
-    default: return keys.optional(word, Self.changeRate).map { .rate($0) }
+    default: return keys.optional(word, Self.perTime).map { .rate($0) }
     }
   }
 
@@ -96,21 +96,6 @@ extension TreatmentCheck {
       return 0
     }
     return keys.optional("hysteresis", .number(0...(.greatestFiniteMagnitude), "a number from 0")) ?? 0
-  }
-
-  /// `5/min`: in a second.
-  private static var changeRate: ScalarForm<Double> {
-    let units: [(word: String, seconds: Double)] = [("s", 1), ("min", 60), ("h", 3600)]
-    return ScalarForm(
-      "a change in a time such as 5/min, 0.2/s or 30/h",
-      nearest: { DecimalText($0) == nil ? nil : "\($0)/s" },
-      parse: { text, _ in
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, let number = DecimalText(parts[0]), number.value > 0,
-          let unit = units.first(where: { $0.word == parts[1] })
-        else { return nil }
-        return number.value / unit.seconds
-      })
   }
 
   /// What one commit of the alarms' store has room for: the state of all, and their descriptions.
